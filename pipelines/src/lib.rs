@@ -1,0 +1,1 @@
+//! Says what each stage does, and which model it asks.
