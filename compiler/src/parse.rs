@@ -38,11 +38,11 @@ pub(crate) const MAX_DEPTH: u32 = 64;
 /// Mistakes after this many are not collected: the file is not what it was taken for.
 const MAX_PROBLEMS: usize = 200;
 
-/// Returns the tree of a file and what is wrong with its syntax.
-pub(crate) fn parse(source: &str, lexed: &Lexed) -> (Tree, Vec<Problem>) {
+/// Returns the tree of a text and what is wrong with its syntax; a file has a header.
+pub(crate) fn parse(source: &str, lexed: &Lexed, has_header: bool) -> (Tree, Vec<Problem>) {
     let mut parser = Parser { source, lexed, problems: Vec::new(), pos: 0 };
     parser.lexical();
-    let edition = parser.header();
+    let edition = if has_header { parser.header() } else { None };
     let items = parser.items(0, None);
     parser.problems.sort_by_key(|problem| problem.place);
     parser.problems.truncate(MAX_PROBLEMS);
@@ -390,7 +390,7 @@ mod tests {
     /// Checks the codes and columns of what is found, in order: `E0101@2:5`.
     fn check(source: &str, expected: &str) {
         let lexed = significant(source);
-        let (_, problems) = parse(source, &lexed);
+        let (_, problems) = parse(source, &lexed, true);
         let lines = crate::diagnostic::LineIndex::new(source);
         let shown: Vec<String> = problems
             .iter()
@@ -433,10 +433,10 @@ mod tests {
     #[test]
     fn depth_is_bounded() {
         let deep = format!("sswe 1\n{}", "a {".repeat(100_000));
-        let (_, problems) = parse(&deep, &significant(&deep));
+        let (_, problems) = parse(&deep, &significant(&deep), true);
         assert!(problems.iter().any(|p| p.code == Code::E0108) && problems.len() < 5, "{}", problems.len());
         let lists = format!("sswe 1\na {{ x = {}", "[".repeat(100_000));
-        let (_, problems) = parse(&lists, &significant(&lists));
+        let (_, problems) = parse(&lists, &significant(&lists), true);
         assert!(problems.iter().any(|p| p.code == Code::E0108), "{problems:?}");
     }
 }

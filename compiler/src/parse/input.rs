@@ -29,10 +29,6 @@ impl<'a> Cursor<'a> {
         self.at
     }
 
-    pub(super) fn first(self) -> Option<Mark> {
-        self.marks.first().copied()
-    }
-
     pub(super) fn kind(self) -> Option<Kind> {
         self.marks.first().map(|mark| mark.kind)
     }

@@ -1,0 +1,202 @@
+//! Gathers what one stage reads.
+
+use std::sync::Arc;
+
+use super::{Body, Input, Laid, Shape, SourcePath, StageKind, StageName, StageSetting, is_path};
+use crate::{
+    diagnostic::{FileId, Place},
+    names::Names,
+    project::Project,
+    schema::{Block, Key, Kind, Role},
+    settings::{Effective, Settings, block_of},
+    value::{self, EntityId, Value},
+};
+
+/// What a layout reads from.
+#[derive(Clone, Copy)]
+pub(super) struct From<'a> {
+    pub(super) db: &'a dyn salsa::Database,
+    pub(super) project: Project,
+    pub(super) names: &'a Names,
+    pub(super) settings: &'a Settings,
+}
+
+impl<'a> From<'a> {
+    /// Returns the value of a setting of a labelled block.
+    pub(super) fn of(self, address: &str, block: &'static Block, name: &str, round: Option<u32>) -> Option<Value> {
+        self.settings.value(address, block.key(name)?, round)
+    }
+
+    pub(super) fn address(self, id: EntityId) -> &'a str {
+        &self.names.entity(id).address
+    }
+
+    fn label(self, id: EntityId) -> String {
+        self.address(id).to_owned()
+    }
+
+    /// Returns a path as seen from the folder of the root file.
+    fn path_from(self, file: FileId, path: &str) -> String {
+        let files = self.project.files(self.db);
+        let of = |file: FileId| files.get(file.0 as usize).map_or("", |file| file.source.path(self.db));
+        let folder = |path: &str| path.rfind('/').map_or(String::new(), |at| path[..=at].to_owned());
+        let (root, own) = (folder(of(FileId(0))), folder(of(file)));
+        if path.starts_with('/') || own == root {
+            return path.to_owned();
+        }
+        match own.strip_prefix(&root) {
+            Some(below) => format!("{below}{path}"),
+            None => format!("{own}{path}"),
+        }
+    }
+}
+
+/// A stage that is being laid out.
+pub(super) struct Draft<'a> {
+    from: From<'a>,
+    name: String,
+    body: Body,
+}
+
+impl<'a> Draft<'a> {
+    pub(super) fn new(from: From<'a>, kind: StageKind, name: String, round: Option<u32>) -> Draft<'a> {
+        let body = Body {
+            kind,
+            round,
+            shape: Shape::One,
+            settings: Vec::new(),
+            inputs: Vec::new(),
+            sources: Vec::new(),
+            env: Vec::new(),
+            seed: None,
+            pool: None,
+            unless_stopped: false,
+        };
+        Draft { from, name, body }
+    }
+
+    pub(super) fn shape(mut self, shape: Shape) -> Self {
+        self.body.shape = shape;
+        self
+    }
+
+    pub(super) fn seed(mut self, seed: u64) -> Self {
+        self.body.seed = Some(seed);
+        self
+    }
+
+    pub(super) fn unless_stopped(mut self, unless: bool) -> Self {
+        self.body.unless_stopped = unless;
+        self
+    }
+
+    /// Says which round the stage belongs to, where its settings are another round's.
+    pub(super) fn in_round(mut self, round: u32) -> Self {
+        self.body.round = Some(round);
+        self
+    }
+
+    pub(super) fn pool(mut self, pool: Option<Value>) -> Self {
+        if let Some(Value::Ref(id)) = pool {
+            self.body.pool = Some(self.from.label(id));
+        }
+        self
+    }
+
+    pub(super) fn input(mut self, port: &'static str, from: &StageName, output: &'static str) -> Self {
+        self.body.inputs.push(Input { port, from: from.clone(), output });
+        self
+    }
+
+    pub(super) fn inputs(self, port: &'static str, from: &[StageName], output: &'static str) -> Self {
+        from.iter().fold(self, |draft, from| draft.input(port, from, output))
+    }
+
+    /// Reads some settings of a block.
+    pub(super) fn read(mut self, address: &str, block: &'static Block, names: &[&str]) -> Self {
+        for key in names.iter().filter_map(|name| block.key(name)) {
+            let effective = self.from.settings.effective(address, key, self.body.round);
+            self.add(key.name.to_owned(), format!("{address}.{}", key.name), key, effective);
+        }
+        self
+    }
+
+    /// Reads every semantic setting of a block, under `prefix`.
+    pub(super) fn read_all(mut self, prefix: &str, address: &str, block: &'static Block) -> Self {
+        for key in block.keys {
+            let effective = self.from.settings.effective(address, key, self.body.round);
+            self.add(format!("{prefix}{}", key.name), format!("{address}.{}", key.name), key, effective);
+        }
+        for inner in block.blocks {
+            self = self.read_all(&format!("{prefix}{}.", inner.word), &format!("{address}.{}", inner.word), inner);
+        }
+        self
+    }
+
+    /// Reads one setting that was looked up elsewhere.
+    pub(super) fn read_one(mut self, address: String, key: &'static Key, effective: Effective<'_>) -> Self {
+        self.add(key.name.to_owned(), address, key, effective);
+        self
+    }
+
+    /// Reads a value that is no setting of its own, such as the name of a repository.
+    pub(super) fn fact(mut self, name: &str, address: &str, value: Value) -> Self {
+        let shown = value::show(&value, value::Type::Text, &|_| String::new());
+        self.body.settings.push(StageSetting { name: name.to_owned(), address: address.to_owned(), shown, value });
+        self
+    }
+
+    /// Reads the content of a file or folder.
+    pub(super) fn source(mut self, setting: &str, path: &str, place: Place) -> Self {
+        let path = self.from.path_from(place.file, path);
+        self.body.sources.push(SourcePath { setting: setting.to_owned(), path });
+        self
+    }
+
+    fn add(&mut self, name: String, address: String, key: &'static Key, effective: Effective<'_>) {
+        if key.role != Role::Semantic {
+            return;
+        }
+        let Some(mut value) = effective.value else { return };
+        let from = self.from;
+        let shown = value::show(&value, key.ty, &|id| from.label(id));
+        let file = effective.from.map_or(FileId(0), |from| from.place.file);
+        match &value {
+            Value::Ref(id) => {
+                self.content_of(&name, *id);
+                return;
+            }
+            Value::Env(variable) => self.body.env.push((name.clone(), variable.to_string())),
+            Value::File(path) => {
+                let path = from.path_from(file, path);
+                self.body.sources.push(SourcePath { setting: name.clone(), path });
+            }
+            Value::Text(path) if is_path(key.ty) => {
+                let path = from.path_from(file, path);
+                value = Value::File(path.as_str().into());
+                self.body.sources.push(SourcePath { setting: name.clone(), path });
+            }
+            _ => {}
+        }
+        self.body.settings.push(StageSetting { name, address, shown, value });
+    }
+
+    /// Reads what a block says in place of its label, so that renaming it changes nothing.
+    fn content_of(&mut self, name: &str, id: EntityId) {
+        let entity = self.from.names.entity(id);
+        // Whole sets of repositories and tasks are inputs of a stage, not settings.
+        if !matches!(entity.kind, Kind::Model | Kind::Trainer | Kind::Sandbox) {
+            return;
+        }
+        let Some(block) = block_of(entity.kind) else { return };
+        for key in block.keys {
+            let effective = self.from.settings.effective(&entity.address, key, None);
+            self.add(format!("{name}.{}", key.name), format!("{}.{}", entity.address, key.name), key, effective);
+        }
+    }
+
+    pub(super) fn lay<'db>(self, db: &'db dyn salsa::Database) -> (StageName, Laid<'db>) {
+        let name = StageName(Arc::from(self.name));
+        (name.clone(), Laid::new(db, name, self.body))
+    }
+}

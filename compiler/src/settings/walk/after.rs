@@ -1,0 +1,446 @@
+//! What comes after the files: profiles, sweep cells and `--set`, and checks that need them all.
+
+use std::collections::BTreeMap;
+
+use super::{Here, Walk, paths::Start};
+use crate::{
+    diagnostic::{Code, FileId, Place, Problem},
+    names::path_word,
+    project::parsed,
+    schema::{self, Block, Kind},
+    settings::{Assignment, Axis, Gate, GateDef, Layer, Rounds, Sweep, Target},
+    suggest::{listed, nearest},
+    syntax::{Item, ItemKind, Label, Path, Value as Written, ValueKind, path_range, path_text},
+    typing,
+    value::{Type, Value},
+};
+
+/// What active profiles have set so far: the profile, the place and the value of each path.
+type Said = BTreeMap<String, (String, Place, Option<Value>)>;
+
+impl Walk<'_> {
+    /// Adds the gates that a curriculum has when it names none, and asks for its score's settings.
+    pub(super) fn finish_curriculum(&mut self, here: &Here, head: Place) {
+        if !self.out.blocks.contains_key(&format!("{}.gates", here.address)) {
+            let builtin = schema::GATES.iter().map(|gate| Gate {
+                name: gate.block.word.to_owned(),
+                def: GateDef::Builtin(gate.block.word),
+                place: head,
+                rounds: Rounds::All,
+            });
+            self.out.gates.entry(here.entity).or_default().splice(0..0, builtin);
+        }
+        let score = format!("{}.score", here.address);
+        if !self.out.blocks.contains_key(&score)
+            && let Some(block) = schema::CURRICULUM.block("score")
+        {
+            self.required.push((block, score, head));
+        }
+    }
+
+    pub(super) fn overrides(&mut self) {
+        let root = FileId(0);
+        let active = self.project.profiles(self.db);
+        let mut said = Said::new();
+        let mut known = Vec::new();
+        for item in self.items(root) {
+            let Some((word, label, items)) = labelled(item) else { continue };
+            match word {
+                "profile" => {
+                    known.push(label.to_owned());
+                    let is_active = active.iter().any(|name| name == label);
+                    self.profile(root, label, items, is_active, &mut said);
+                }
+                "sweep" => self.sweep(root, label, items),
+                _ => {}
+            }
+        }
+        for name in active.iter().filter(|name| !known.contains(name)) {
+            let message = format!("there is no profile called `{name}`");
+            let mut problem = Problem::new(Code::E0202, Place::default(), message).label("in this file");
+            problem = match (nearest(name, known.iter().map(String::as_str)), known.as_slice()) {
+                (Some(meant), _) => problem.help(format!("did you mean `--profile {meant}`?")),
+                (None, []) => problem.help("this file has no profile"),
+                (None, known) => problem.help(format!("this file has {}", listed(known, "and"))),
+            };
+            self.problem(problem);
+        }
+        self.cell();
+        self.flags();
+    }
+
+    fn profile(&mut self, file: FileId, label: &str, items: &[Item], is_active: bool, said: &mut Said) {
+        let layer = Layer::Profile(label.to_owned());
+        let mut seen = BTreeMap::new();
+        for item in items {
+            let ItemKind::Setting { path, value } = &item.kind else {
+                self.only_paths(file, item, "a profile");
+                continue;
+            };
+            let (from, to) = path_range(path);
+            let place = Place { file, from, to };
+            let path_name = path_text(path);
+            if !self.first_time(&mut seen, &path_name, place) {
+                continue;
+            }
+            let Some((start, assignment)) = self.override_value(file, path, value, &layer) else { continue };
+            if !is_active {
+                continue;
+            }
+            if let Some((other, first, theirs)) = said.get(&path_name)
+                && other != label
+                && *theirs != assignment.value
+            {
+                let message = format!("the profiles `{other}` and `{label}` set `{path_name}` differently");
+                let problem = Problem::new(Code::E0512, place, message)
+                    .label(format!("in profile `{label}`"))
+                    .other(*first, format!("in profile `{other}`"))
+                    .help("use one of the two, or make them agree");
+                self.problem(problem);
+            }
+            said.insert(path_name, (label.to_owned(), place, assignment.value.clone()));
+            self.apply(start, assignment);
+        }
+    }
+
+    fn only_paths(&mut self, file: FileId, item: &Item, what: &str) {
+        let place = Place { file, from: item.from, to: item.head().1 };
+        let problem = Problem::new(Code::E0209, place, format!("{what} holds only settings of other blocks"))
+            .label("not `path = value`")
+            .help("write the whole path: `main.score.mode = dot`");
+        self.problem(problem);
+    }
+
+    /// Types the value of an override; nothing when its path leads nowhere.
+    fn override_value(
+        &mut self,
+        file: FileId,
+        path: &Path,
+        value: &Written,
+        layer: &Layer,
+    ) -> Option<(Start, Assignment)> {
+        let start = self.follow(file, path, layer)?;
+        let scope = self.scope_of(file);
+        let place = Place { file, from: value.from, to: value.to };
+        let before = self.out.problems.len();
+        let (fitted, rounds) = match &start {
+            Start::Param(id) => {
+                let ty = self.out.params.get(id).and_then(|param| param.ty)?;
+                (self.fit(scope, &path_text(path), value, ty), Rounds::All)
+            }
+            Start::Setting(target) if target.rounds != Rounds::All && !target.key.per_round => {
+                let message = format!("`{}` cannot differ between rounds", target.key.name);
+                let problem = Problem::new(Code::E0506, place, message).label("in one round only");
+                self.problem(problem);
+                return None;
+            }
+            Start::Setting(target) => {
+                let fitted = self.fit(scope, target.key.name, value, target.key.ty);
+                if let Some(value) = &fitted {
+                    self.check_bounds(target.key, value, place);
+                }
+                (fitted, target.rounds)
+            }
+        };
+        // A value of `--set` is read against the root file's labels, but it stands in the flags.
+        if scope != file {
+            for problem in &mut self.out.problems[before..] {
+                problem.place.file = file;
+                problem.fixes.clear();
+            }
+        }
+        Some((start, Assignment { value: fitted, rounds, layer: layer.clone(), place }))
+    }
+
+    fn apply(&mut self, start: Start, assignment: Assignment) {
+        match start {
+            Start::Param(id) => {
+                self.check_param(id, &assignment);
+                self.out.param_values.entry(id).or_default().push(assignment);
+            }
+            Start::Setting(target) => self.record(&target.address, target.key, assignment),
+        }
+    }
+
+    fn sweep(&mut self, file: FileId, label: &str, items: &[Item]) {
+        let Some(entity) = self.names.by_address(label) else { return };
+        let block = &schema::SWEEP;
+        let address = label.to_owned();
+        let here = Here { block, address, file, rounds: Rounds::All, layer: Layer::File, entity };
+        let mut sweep = Sweep { name: label.to_owned(), axes: Vec::new(), skips: Vec::new() };
+        let mut seen = BTreeMap::new();
+        for item in items {
+            match &item.kind {
+                ItemKind::Setting { path, value } => {
+                    let place = here.place(path_range(path));
+                    if !self.first_time(&mut seen, &path_text(path), place) {
+                        continue;
+                    }
+                    match path_word(path).and_then(|word| block.key(word)) {
+                        Some(key) => self.assign(&here, &format!("{label}.{}", key.name), key, Rounds::All, value),
+                        None => sweep.axes.extend(self.axis(file, path, value, true)),
+                    }
+                }
+                ItemKind::Block { path, items: Some(items), .. } if path_word(path) == Some("skip") => {
+                    sweep.skips.push(self.skip(file, items));
+                }
+                ItemKind::Block { path, labels, items } => {
+                    let problem = self.unknown_block(&here, path, labels, items.is_some());
+                    self.problem(problem);
+                }
+                _ => self.only_paths(file, item, "a sweep"),
+            }
+        }
+        for skip in sweep.skips.iter().flatten() {
+            self.check_skip(&sweep, skip);
+        }
+        self.check_sweep(&here, &sweep);
+        self.out.sweeps.push(sweep);
+    }
+
+    fn skip(&mut self, file: FileId, items: &[Item]) -> Vec<Axis> {
+        let mut axes = Vec::new();
+        for item in items {
+            match &item.kind {
+                ItemKind::Setting { path, value } => axes.extend(self.axis(file, path, value, false)),
+                _ => self.only_paths(file, item, "`skip`"),
+            }
+        }
+        axes
+    }
+
+    /// Reads `path = [values]`; in a `skip`, one value needs no brackets.
+    fn axis(&mut self, file: FileId, path: &Path, value: &Written, needs_list: bool) -> Option<Axis> {
+        let place = Place { file, from: value.from, to: value.to };
+        let name = path_text(path);
+        let (target, ty) = match self.follow(file, path, &Layer::Cell(String::new()))? {
+            Start::Setting(target) => {
+                let ty = target.key.ty;
+                (target, ty)
+            }
+            Start::Param(id) => {
+                let ty = self.out.params.get(&id).and_then(|param| param.ty)?;
+                let address = self.names.entity(id).address.clone();
+                (Target { address, key: param_key(), rounds: Rounds::All }, ty)
+            }
+        };
+        let values: &[Written] = match &value.kind {
+            ValueKind::List(values) => values,
+            _ if !needs_list => std::slice::from_ref(value),
+            _ => {
+                let problem = Problem::new(Code::E0513, place, format!("`{name}` needs a list of values to sweep over"))
+                    .label("not a list")
+                    .help("write `[a, b, c]`");
+                self.problem(problem);
+                return None;
+            }
+        };
+        if values.is_empty() {
+            let problem = Problem::new(Code::E0513, place, format!("`{name}` has no value to take")).label("empty");
+            self.problem(problem);
+            return None;
+        }
+        let mut fitted = Vec::new();
+        for value in values {
+            let place = Place { file, from: value.from, to: value.to };
+            let value = self.fit(file, &name, value, ty);
+            if let Some(value) = &value {
+                self.check_bounds(target.key, value, place);
+            }
+            fitted.push(value);
+        }
+        Some(Axis { path: name, target, values: fitted, place })
+    }
+
+    fn check_skip(&mut self, sweep: &Sweep, skip: &Axis) {
+        let Some(axis) = sweep.axes.iter().find(|axis| axis.path == skip.path) else {
+            let known: Vec<&str> = sweep.axes.iter().map(|axis| axis.path.as_str()).collect();
+            let problem = Problem::new(Code::E0513, skip.place, format!("`{}` is not swept over", skip.path))
+                .label("nothing to skip")
+                .help(format!("this sweep varies {}", listed(&known, "and")));
+            self.problem(problem);
+            return;
+        };
+        if skip.values.iter().any(|value| value.is_some() && !axis.values.contains(value)) {
+            let problem = Problem::new(Code::E0513, skip.place, format!("`{}` never takes this value", skip.path))
+                .label("nothing to skip")
+                .other(axis.place, "its values");
+            self.problem(problem);
+        }
+    }
+
+    fn check_sweep(&mut self, here: &Here, sweep: &Sweep) {
+        let place = self.names.entity(here.entity).place;
+        if sweep.axes.is_empty() && !self.out.slots.contains_key(&format!("{}.repeat", here.address)) {
+            let problem = Problem::new(Code::E0513, place, format!("the sweep `{}` varies nothing", sweep.name))
+                .label("no list of values")
+                .help("write a path and its values: `main.score.mode = [cosine, dot]`");
+            self.problem(problem);
+        }
+        let arrange = schema::SWEEP.key("arrange").and_then(|key| self.out.value(&here.address, key, None));
+        if arrange == Some(Value::Variant("zip"))
+            && let Some(first) = sweep.axes.first()
+            && let Some(other) = sweep.axes.iter().find(|axis| axis.values.len() != first.values.len())
+        {
+            let problem = Problem::new(Code::E0513, other.place, "zipped lists must be equally long")
+                .label(format!("{} values", other.values.len()))
+                .other(first.place, format!("{} values", first.values.len()));
+            self.problem(problem);
+        }
+    }
+
+    /// Applies the chosen cell of a sweep.
+    fn cell(&mut self) {
+        let Some(cell) = self.project.cell(self.db) else { return };
+        let Some(sweep) = self.out.sweeps.iter().find(|sweep| sweep.name == cell.sweep).cloned() else { return };
+        for (axis, choice) in sweep.axes.into_iter().zip(&cell.choice) {
+            let assignment = Assignment {
+                value: axis.values.get(*choice).cloned().flatten(),
+                rounds: axis.target.rounds,
+                layer: Layer::Cell(cell.sweep.clone()),
+                place: axis.place,
+            };
+            let param = self.names.by_address(&axis.target.address);
+            match param.filter(|id| self.names.entity(*id).kind == Kind::Param) {
+                Some(id) => self.apply(Start::Param(id), assignment),
+                None => self.apply(Start::Setting(axis.target), assignment),
+            }
+        }
+    }
+
+    fn flags(&mut self) {
+        let file = FileId(self.project.files(self.db).len() as u32);
+        let source = self.project.flags(self.db);
+        for item in &parsed(self.db, source).tree(self.db).items {
+            match &item.kind {
+                ItemKind::Setting { path, value } => {
+                    if let Some((start, assignment)) = self.override_value(file, path, value, &Layer::Flag) {
+                        self.apply(start, assignment);
+                    }
+                }
+                _ => self.only_paths(file, item, "`--set`"),
+            }
+        }
+    }
+
+    pub(super) fn finish(&mut self) {
+        for (block, address, place) in std::mem::take(&mut self.required) {
+            self.look_for_required(block, &address, place);
+        }
+        self.parameters_in_bounds();
+        self.overlapping_rounds();
+        self.shadowed_overrides();
+    }
+
+    fn look_for_required(&mut self, block: &'static Block, address: &str, place: Place) {
+        for key in block.keys.iter().filter(|key| key.required) {
+            let known = self.out.slots.get(&format!("{address}.{}", key.name));
+            if known.is_some_and(|setting| setting.assignments.iter().any(|a| a.rounds == Rounds::All)) {
+                continue;
+            }
+            let name = address.rsplit('.').next().unwrap_or(address);
+            let mut problem = Problem::new(Code::E0207, place, format!("`{name}` does not say `{}`", key.name))
+                .label(format!("`{} = ...` is missing", key.name))
+                .help(format!("`{}` takes {}", key.name, key.ty.describe()));
+            if let Type::Ref(kinds) = key.ty
+                && let labels @ [_, ..] = self.names.labels_of(place.file, kinds).as_slice()
+            {
+                problem = problem.help(format!("this file has {}", listed(labels, "and")));
+            }
+            self.problem(problem);
+        }
+    }
+
+    /// A parameter's value must fit the bounds of every setting that uses it.
+    fn parameters_in_bounds(&mut self) {
+        let mut problems = Vec::new();
+        for setting in self.out.slots.values() {
+            let Some(within) = setting.key.within else { continue };
+            for assignment in &setting.assignments {
+                let Some(Value::Param(id)) = &assignment.value else { continue };
+                let Some(value) = self.out.param(*id) else { continue };
+                let Some((from, to)) = typing::bounds_of(within, setting.key.ty) else { continue };
+                if !typing::is_within(&value, from.as_ref(), to.as_ref()) {
+                    let shown = crate::value::show(&value, setting.key.ty, &|_| String::new());
+                    let problem = typing::out_of_range(setting.key.name, &shown, within, assignment.place);
+                    problems.push(problem.other(self.names.entity(*id).place, "this parameter"));
+                }
+            }
+        }
+        self.out.problems.extend(problems);
+    }
+
+    fn overlapping_rounds(&mut self) {
+        let mut problems = Vec::new();
+        for setting in self.out.slots.values() {
+            let own: Vec<&Assignment> = setting.assignments.iter().filter(|a| a.layer == Layer::Round).collect();
+            for (index, later) in own.iter().enumerate() {
+                let clash = own[..index].iter().find(|earlier| match (earlier.rounds, later.rounds) {
+                    (Rounds::Span(a, b), Rounds::Span(c, d)) => a.max(c) <= b.min(d),
+                    (a, b) => a == b,
+                });
+                let Some(earlier) = clash else { continue };
+                let name = setting.key.name;
+                let problem = match later.rounds {
+                    Rounds::Span(..) => {
+                        Problem::new(Code::E0503, later.place, format!("two ranges of rounds set `{name}`"))
+                            .label("again for some of the same rounds")
+                            .help("keep the ranges apart, or name the one round: an exact round beats a range")
+                    }
+                    _ => Problem::new(Code::E0206, later.place, format!("`{name}` is given twice for this round"))
+                        .label("again here"),
+                };
+                problems.push(problem.other(earlier.place, "first set here"));
+            }
+        }
+        self.out.problems.extend(problems);
+    }
+
+    /// Notes where an override of every round loses to a round's own setting.
+    fn shadowed_overrides(&mut self) {
+        let mut problems = Vec::new();
+        for setting in self.out.slots.values() {
+            let general = setting.assignments.iter().filter(|a| a.layer > Layer::Round && a.rounds == Rounds::All);
+            for general in general {
+                let Some(own) = setting.assignments.iter().find(|a| a.rounds != Rounds::All) else { continue };
+                let rounds = match own.rounds {
+                    Rounds::Exact(round) => format!("round {round}"),
+                    _ => "some rounds".to_owned(),
+                };
+                let message = format!("in {rounds} another value of `{}` holds", setting.key.name);
+                problems.push(
+                    Problem::new(Code::N0505, general.place, message)
+                        .label(format!("set here by {}", general.layer.describe()))
+                        .other(own.place, "more specific, so it wins")
+                        .help("to change that round too, name it in the path: `main.r3.select.top`"),
+                );
+            }
+        }
+        self.out.problems.extend(problems);
+    }
+}
+
+fn labelled(item: &Item) -> Option<(&str, &str, &[Item])> {
+    match &item.kind {
+        ItemKind::Block { path, labels, items: Some(items) } => match labels.as_slice() {
+            [Label::Name(label)] => Some((path_word(path)?, &label.text, items)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The key that stands for a parameter where a key is asked for: it has no bounds of its own.
+fn param_key() -> &'static schema::Key {
+    static KEY: schema::Key = schema::Key {
+        name: "param",
+        ty: Type::Text,
+        default: None,
+        required: false,
+        within: None,
+        role: schema::Role::Semantic,
+        per_round: false,
+        doc: "A parameter.",
+    };
+    &KEY
+}
