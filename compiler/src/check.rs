@@ -149,25 +149,38 @@ fn memory(db: &dyn salsa::Database, project: Project, host: &Host) -> Vec<Proble
         let Some(Value::Ref(pool)) = get(&sandbox.address, &schema::SANDBOX, "pool") else { continue };
         let pool = &names.entity(pool).address;
         let limits = format!("{}.limits", sandbox.address);
-        let (workers, each) = match (get(pool, &schema::POOL, "workers"), get(&limits, &schema::LIMITS, "memory")) {
-            (Some(Value::Int(workers)), Some(Value::Bytes(each))) => (u64::try_from(workers).unwrap_or(0), each),
-            _ => continue,
-        };
-        let capped = matches!(get(pool, &schema::POOL, "memory"), Some(Value::Bytes(cap)) if cap <= available);
+        let (workers, each) =
+            match (get(pool, &schema::POOL, "workers"), get(&limits, &schema::LIMITS, "memory")) {
+                (Some(Value::Int(workers)), Some(Value::Bytes(each))) => {
+                    (u64::try_from(workers).unwrap_or(0), each)
+                }
+                _ => continue,
+            };
+        let capped =
+            matches!(get(pool, &schema::POOL, "memory"), Some(Value::Bytes(cap)) if cap <= available);
         let total = workers.saturating_mul(each);
         if total <= available || capped {
             continue;
         }
-        let at = |address: &str, name: &str| settings.winner(&format!("{address}.{name}"), None).map(|w| w.place);
+        let at =
+            |address: &str, name: &str| settings.winner(&format!("{address}.{name}"), None).map(|w| w.place);
         let place = at(pool, "workers").unwrap_or(sandbox.place);
         let gib = |bytes: u64| bytes.div_ceil(1 << 30);
         let mut problem = Problem::new(
             Code::W0702,
             place,
-            format!("{workers} workers of {} GiB may use {} GiB; this machine has {}", gib(each), gib(total), gib(available)),
+            format!(
+                "{workers} workers of {} GiB may use {} GiB; this machine has {}",
+                gib(each),
+                gib(total),
+                gib(available)
+            ),
         )
         .label("too many for the memory")
-        .help(format!("write `workers = {}`, or give the pool a `memory` of its own", (available / each.max(1)).max(1)));
+        .help(format!(
+            "write `workers = {}`, or give the pool a `memory` of its own",
+            (available / each.max(1)).max(1)
+        ));
         if let Some(each) = at(&limits, "memory") {
             problem = problem.other(each, "memory of each");
         }
@@ -184,7 +197,10 @@ struct Files<'db> {
 
 impl<'db> Files<'db> {
     fn new(db: &'db dyn salsa::Database, project: Project) -> Files<'db> {
-        let files = sources(db, project).into_iter().map(|source| (source, LineIndex::new(source.text(db)))).collect();
+        let files = sources(db, project)
+            .into_iter()
+            .map(|source| (source, LineIndex::new(source.text(db))))
+            .collect();
         Files { db, files }
     }
 
@@ -207,11 +223,16 @@ impl<'db> Files<'db> {
     fn diagnostic(&self, problem: &Problem) -> Diagnostic {
         let span = self.span(problem.place);
         let own = Label { span: span.clone(), text: problem.label.clone() };
-        let others = problem.others.iter().map(|(place, text)| Label { span: self.span(*place), text: text.clone() });
+        let others =
+            problem.others.iter().map(|(place, text)| Label { span: self.span(*place), text: text.clone() });
         let fixes = problem.fixes.iter().map(|fix| Fix {
             title: fix.title.clone(),
             safe: fix.safe,
-            edits: fix.edits.iter().map(|(at, text)| Edit { span: self.span(*at), text: text.clone() }).collect(),
+            edits: fix
+                .edits
+                .iter()
+                .map(|(at, text)| Edit { span: self.span(*at), text: text.clone() })
+                .collect(),
         });
         Diagnostic {
             code: problem.code.as_str(),
@@ -239,7 +260,8 @@ impl<'db> Files<'db> {
                 let names = body.strip_prefix("sswe: allow(").and_then(|rest| rest.split_once(')'));
                 let Some((names, _)) = names else { continue };
                 let (line, _) = lines.position(text, comment.start);
-                let own_line = text[..comment.start].rsplit('\n').next().is_some_and(|before| before.trim().is_empty());
+                let own_line =
+                    text[..comment.start].rsplit('\n').next().is_some_and(|before| before.trim().is_empty());
                 let line = if own_line { line + 1 } else { line };
                 for name in names.split(',') {
                     allowed.insert((source.path(self.db).to_owned(), line, name.trim().to_owned()));

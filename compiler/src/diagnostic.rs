@@ -92,7 +92,7 @@ codes! {
     W0705 "variable-not-set",
     W0801 "branch-as-at",
     E0802 "import-cycle",
-    E0803 "import-not-read",
+    E0803 "not-read",
     W0804 "data-missing",
     E0901 "unknown-edition",
 }
@@ -324,5 +324,28 @@ impl LineIndex {
         let (line, column) = self.position(text, bytes.start);
         let (end_line, end_column) = self.position(text, bytes.end);
         Span { file: file.to_owned(), line, column, end_line, end_column, bytes: (bytes.start, bytes.end) }
+    }
+}
+
+impl Diagnostic {
+    /// Makes a diagnostic of a whole file: its place is the first character.
+    pub fn of_file(code: Code, file: &str, message: impl Into<String>, help: &str) -> Diagnostic {
+        let span =
+            Span { file: file.to_owned(), line: 1, column: 1, end_line: 1, end_column: 1, bytes: (0, 0) };
+        Diagnostic::at(code, span, message, help)
+    }
+
+    /// Makes a diagnostic of a place outside of the queries, such as a byte that is no text.
+    pub fn at(code: Code, span: Span, message: impl Into<String>, help: &str) -> Diagnostic {
+        Diagnostic {
+            code: code.as_str(),
+            name: code.name(),
+            severity: code.severity(),
+            message: message.into(),
+            labels: vec![Label { span: span.clone(), text: String::new() }],
+            span,
+            help: help.to_owned(),
+            fixes: Vec::new(),
+        }
     }
 }

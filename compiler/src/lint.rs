@@ -76,9 +76,14 @@ impl<'a> Lint<'a> {
     }
 
     fn branches(&mut self, repos: &[Repo]) {
-        const BRANCHES: &[&str] = &["main", "master", "develop", "dev", "trunk", "HEAD", "latest", "next", "stable"];
+        const BRANCHES: &[&str] =
+            &["main", "master", "develop", "dev", "trunk", "HEAD", "latest", "next", "stable"];
         for repo in repos.iter().filter(|repo| repo.block == "repo") {
-            let at = self.settings.slots.iter().filter(|(address, _)| address.ends_with(&format!(".{}.at", repo.name)));
+            let at = self
+                .settings
+                .slots
+                .iter()
+                .filter(|(address, _)| address.ends_with(&format!(".{}.at", repo.name)));
             for assignment in at.flat_map(|(_, setting)| &setting.assignments) {
                 let Some(Value::Text(text)) = &assignment.value else { continue };
                 if BRANCHES.contains(&&**text) {
@@ -108,7 +113,8 @@ impl<'a> Lint<'a> {
         for name in ["url", "key", "name", "revision", "context", "trainer"] {
             if let Some(place) = self.place_of(address, name) {
                 let message = format!("`{name}` says nothing to the rewriter, which ships with sswe");
-                self.problems.push(Problem::new(Code::W0609, place, message).label("has no effect").help("remove it"));
+                self.problems
+                    .push(Problem::new(Code::W0609, place, message).label("has no effect").help("remove it"));
             }
         }
     }
@@ -121,7 +127,9 @@ impl<'a> Lint<'a> {
             (None, None) => self.problems.push(
                 Problem::new(Code::E0207, place, format!("this {} has no tasks", kind.word()))
                     .label("`from` or `tasks` is missing")
-                    .help("write `from = ...` with a seeds block to plant bugs in, or `tasks = \"file.jsonl\"`"),
+                    .help(
+                        "write `from = ...` with a seeds block to plant bugs in, or `tasks = \"file.jsonl\"`",
+                    ),
             ),
             (Some(from), Some(tasks)) => self.problems.push(
                 Problem::new(Code::E0211, tasks, "`tasks` and `from` cannot both be given")
@@ -149,9 +157,13 @@ impl<'a> Lint<'a> {
         let image = self.place_of(address, "image");
         match (backend, image) {
             (Some(Value::Variant(name @ ("docker" | "remote"))), None) => self.problems.push(
-                Problem::new(Code::E0207, place, format!("a sandbox with `backend = {name}` needs an `image`"))
-                    .label("which image?")
-                    .help("write `image = \"python:3.12\"`; its digest is pinned in the lock file"),
+                Problem::new(
+                    Code::E0207,
+                    place,
+                    format!("a sandbox with `backend = {name}` needs an `image`"),
+                )
+                .label("which image?")
+                .help("write `image = \"python:3.12\"`; its digest is pinned in the lock file"),
             ),
             (Some(Value::Variant("native")), Some(image)) => self.problems.push(
                 Problem::new(Code::W0609, image, "a native sandbox has no image")
@@ -217,15 +229,24 @@ impl<'a> Lint<'a> {
     }
 
     fn hide(&mut self, address: &str) {
-        let Some((Some(Value::List(hidden)), Some(place))) = self.inside(address, "solve", "hide", None) else { return };
-        let missing: Vec<&str> =
-            ["reference", "verifier"].into_iter().filter(|word| !hidden.contains(&Value::Variant(word))).collect();
+        let Some((Some(Value::List(hidden)), Some(place))) = self.inside(address, "solve", "hide", None)
+        else {
+            return;
+        };
+        let missing: Vec<&str> = ["reference", "verifier"]
+            .into_iter()
+            .filter(|word| !hidden.contains(&Value::Variant(word)))
+            .collect();
         if !missing.is_empty() {
             self.problems.push(
-                Problem::new(Code::W0605, place, format!("the Solver is not blind to the {}", missing.join(" and the ")))
-                    .label("could copy the answer")
-                    .fix("hide both", place, "[reference, verifier]")
-                    .unsure(),
+                Problem::new(
+                    Code::W0605,
+                    place,
+                    format!("the Solver is not blind to the {}", missing.join(" and the ")),
+                )
+                .label("could copy the answer")
+                .fix("hide both", place, "[reference, verifier]")
+                .unsure(),
             );
         }
     }
@@ -234,24 +255,32 @@ impl<'a> Lint<'a> {
         let mode = self.inside(address, "score", "mode", None).and_then(|(mode, _)| mode);
         if let Some(Value::Variant(mode @ ("difficulty" | "uncertainty" | "variance" | "random"))) = mode {
             for name in ["precondition", "strata"] {
-                let Some((Some(Value::Variant(value)), Some(place))) = self.inside(address, "score", name, None) else {
+                let Some((Some(Value::Variant(value)), Some(place))) =
+                    self.inside(address, "score", name, None)
+                else {
                     continue;
                 };
                 if !matches!(value, "none" | "mean") {
-                    let message = format!("`{name}` says nothing with `mode = {mode}`, which compares no gradients");
+                    let message =
+                        format!("`{name}` says nothing with `mode = {mode}`, which compares no gradients");
                     self.problems.push(Problem::new(Code::W0609, place, message).label("has no effect"));
                 }
             }
         }
-        if let Some((Some(Value::Number(invalid)), Some(place))) = self.inside(address, "score", "invalid", None)
+        if let Some((Some(Value::Number(invalid)), Some(place))) =
+            self.inside(address, "score", "invalid", None)
             && invalid >= crate::decimal::Decimal::ZERO
         {
             self.problems.push(
-                Problem::new(Code::W0610, place, format!("`invalid = {invalid}` ranks an invalid task above a valid one that points away"))
-                    .label("not below zero")
-                    .help("the paper gives 0; `-1.0` ranks invalid tasks last")
-                    .fix("write `-1.0`", place, "-1.0")
-                    .unsure(),
+                Problem::new(
+                    Code::W0610,
+                    place,
+                    format!("`invalid = {invalid}` ranks an invalid task above a valid one that points away"),
+                )
+                .label("not below zero")
+                .help("the paper gives 0; `-1.0` ranks invalid tasks last")
+                .fix("write `-1.0`", place, "-1.0")
+                .unsure(),
             );
         }
     }
@@ -265,9 +294,12 @@ impl<'a> Lint<'a> {
                 Some(Value::Variant(method)) => method == "gdpo",
                 _ => hat == "solver",
             };
-            let weighting = self.inside(address, &block, "weighting", None).and_then(|(weighting, _)| weighting);
+            let weighting =
+                self.inside(address, &block, "weighting", None).and_then(|(weighting, _)| weighting);
             let place = self.settings.blocks.get(&format!("{address}.{block}.reward"));
-            let (Some(place), true, Some(Value::Variant("off"))) = (place, is_gdpo, weighting) else { continue };
+            let (Some(place), true, Some(Value::Variant("off"))) = (place, is_gdpo, weighting) else {
+                continue;
+            };
             self.problems.push(
                 Problem::new(Code::W0608, *place, "these weights cancel out")
                     .label("has no effect")
@@ -278,7 +310,10 @@ impl<'a> Lint<'a> {
     }
 
     fn stop(&mut self, address: &str) {
-        let Some((Some(Value::Metric(id, _)), Some(place))) = self.inside(address, "stop", "metric", None) else { return };
+        let Some((Some(Value::Metric(id, _)), Some(place))) = self.inside(address, "stop", "metric", None)
+        else {
+            return;
+        };
         let entity = self.names.entity(id);
         if entity.kind == Kind::Bench {
             self.problems.push(
@@ -293,7 +328,9 @@ impl<'a> Lint<'a> {
     /// Repositories that train must not examine, and the other way round.
     fn overlaps(&mut self, address: &str) {
         let trained = self.sources_of(self.of(address, &schema::CURRICULUM, "seeds"));
-        let Some((Some(Value::Ref(exam)), _)) = self.inside(address, "score", "against", None) else { return };
+        let Some((Some(Value::Ref(exam)), _)) = self.inside(address, "score", "against", None) else {
+            return;
+        };
         let exam_address = self.names.entity(exam).address.clone();
         let exam_sources = self.sources_of(self.of(&exam_address, &schema::VALIDATION, "from"));
         let disjoint: BTreeSet<EntityId> = match self.of(&exam_address, &schema::VALIDATION, "disjoint") {
@@ -308,11 +345,20 @@ impl<'a> Lint<'a> {
             _ => Vec::new(),
         };
         for bench in benches {
-            let of_bench = self.sources_of(self.of(&self.names.entity(bench).address, &schema::BENCH, "from"));
+            let of_bench =
+                self.sources_of(self.of(&self.names.entity(bench).address, &schema::BENCH, "from"));
             self.shared(&of_bench, &trained, false, "an evaluation", "trained on");
-            self.shared(&exam_sources, &of_bench, disjoint.contains(&bench), "the practice exam", "evaluated on");
+            self.shared(
+                &exam_sources,
+                &of_bench,
+                disjoint.contains(&bench),
+                "the practice exam",
+                "evaluated on",
+            );
         }
-        for id in disjoint.iter().filter(|id| self.names.entity(**id).kind == Kind::Seeds && Some(**id) != seeds) {
+        for id in
+            disjoint.iter().filter(|id| self.names.entity(**id).kind == Kind::Seeds && Some(**id) != seeds)
+        {
             let theirs = self.sources_of(Some(Value::Ref(*id)));
             self.shared(&exam_sources, &theirs, true, "the practice exam", "in a block it must not touch");
         }
@@ -336,7 +382,10 @@ impl<'a> Lint<'a> {
             if other.place != repo.place {
                 problem = problem.other(other.place, how);
             }
-            self.problems.push(problem.help("a score or a result on a repository that is trained on says little about others"));
+            self.problems.push(
+                problem
+                    .help("a score or a result on a repository that is trained on says little about others"),
+            );
         }
     }
 
@@ -350,10 +399,17 @@ impl<'a> Lint<'a> {
                     && !(first.block == repo.block && same_source(&first.source, &repo.source))
                 {
                     self.problems.push(
-                        Problem::new(Code::E0201, repo.place, format!("two repositories of `{address}` are called `{}`", repo.name))
-                            .label("again here")
-                            .other(first.place, "first here")
-                            .help(format!("give one a name of its own: `{} \"{}\" other_name {{ ... }}`", repo.block, repo.source)),
+                        Problem::new(
+                            Code::E0201,
+                            repo.place,
+                            format!("two repositories of `{address}` are called `{}`", repo.name),
+                        )
+                        .label("again here")
+                        .other(first.place, "first here")
+                        .help(format!(
+                            "give one a name of its own: `{} \"{}\" other_name {{ ... }}`",
+                            repo.block, repo.source
+                        )),
                     );
                 }
                 seen.push(repo);
@@ -375,15 +431,23 @@ impl<'a> Lint<'a> {
                 continue;
             }
             self.problems.push(
-                Problem::new(Code::W0203, entity.place, format!("the {} `{label}` is never used", entity.kind.word()))
-                    .label("not named anywhere")
-                    .help(format!("remove it, or call it `_{label}` to keep it")),
+                Problem::new(
+                    Code::W0203,
+                    entity.place,
+                    format!("the {} `{label}` is never used", entity.kind.word()),
+                )
+                .label("not named anywhere")
+                .help(format!("remove it, or call it `_{label}` to keep it")),
             );
         }
         for (alias, place, file) in &self.names.aliases {
-            if file.is_some() && !alias.starts_with('_') && !self.settings.used_aliases.contains(&(FileId(0), alias.clone())) {
+            if file.is_some()
+                && !alias.starts_with('_')
+                && !self.settings.used_aliases.contains(&(FileId(0), alias.clone()))
+            {
                 self.problems.push(
-                    Problem::new(Code::W0203, *place, format!("nothing of `{alias}` is used")).label("not named anywhere"),
+                    Problem::new(Code::W0203, *place, format!("nothing of `{alias}` is used"))
+                        .label("not named anywhere"),
                 );
             }
         }

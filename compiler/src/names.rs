@@ -137,7 +137,11 @@ fn prefixes(db: &dyn salsa::Database, project: Project, names: &mut Names) -> Ve
             match file.imports.get(&**path) {
                 Some(Ok(target)) => {
                     if reaches(project, db, *target, id) {
-                        let text = if *target == id { "a file cannot use itself" } else { "these files use each other" };
+                        let text = if *target == id {
+                            "a file cannot use itself"
+                        } else {
+                            "these files use each other"
+                        };
                         names.problems.push(
                             Problem::new(Code::E0802, place, text)
                                 .label(format!("`{path}` leads back here"))
@@ -204,7 +208,9 @@ impl Names {
                 Problem::new(Code::E0201, place, format!("the label `{}` is given twice", name.text))
                     .label("again here")
                     .other(*first, "first given here")
-                    .help("labels of all kinds share one namespace, because paths begin with them; rename one"),
+                    .help(
+                        "labels of all kinds share one namespace, because paths begin with them; rename one",
+                    ),
             );
             return false;
         }
@@ -301,7 +307,8 @@ impl Names {
             Named::Entity(id) => wanted.contains(&self.entity(*id).kind),
             _ => false,
         };
-        let of_kind = scope.labels.iter().filter(|(_, (named, _))| right(named)).map(|(label, _)| label.as_str());
+        let of_kind =
+            scope.labels.iter().filter(|(_, (named, _))| right(named)).map(|(label, _)| label.as_str());
         suggest::nearest(name, of_kind)
             .or_else(|| suggest::nearest(name, scope.labels.keys().map(String::as_str)))
             .map(str::to_owned)
@@ -325,5 +332,6 @@ pub(crate) fn is_library(db: &dyn salsa::Database, project: Project) -> bool {
         ItemKind::Block { path, .. } => path_text(path) == "curriculum",
         _ => false,
     };
-    root.source.origin(db) == Origin::Library || !parsed(db, root.source).tree(db).items.iter().any(is_curriculum)
+    root.source.origin(db) == Origin::Library
+        || !parsed(db, root.source).tree(db).items.iter().any(is_curriculum)
 }

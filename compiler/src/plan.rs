@@ -242,10 +242,24 @@ const SPEC_CONTEXT: &str = "sswe spec 1";
 #[salsa::tracked(returns(clone))]
 pub fn stage<'db>(db: &'db dyn salsa::Database, laid: Laid<'db>) -> Arc<Stage> {
     // No `..`: a new field is hashed, or named here as left out.
-    let Body { kind, round, shape, settings, inputs, sources, env, seed, pool, unless_stopped } = laid.body(db).clone();
+    let Body { kind, round, shape, settings, inputs, sources, env, seed, pool, unless_stopped } =
+        laid.body(db).clone();
     let spec = spec_hash(kind, &settings);
     let name = laid.name(db).clone();
-    Arc::new(Stage { name, kind, round, shape, spec, settings, inputs, sources, env, seed, pool, unless_stopped })
+    Arc::new(Stage {
+        name,
+        kind,
+        round,
+        shape,
+        spec,
+        settings,
+        inputs,
+        sources,
+        env,
+        seed,
+        pool,
+        unless_stopped,
+    })
 }
 
 /// Plans every curriculum of a project.

@@ -8,8 +8,8 @@ mod table;
 use crate::value::{Type, Variant};
 
 pub use table::{
-    BENCH, CURRICULUM, CUSTOM_GATE, FACTS, GATE, GATES, LIMITS, MODEL, POOL, REPO_KINDS, REWARD, SANDBOX, SEEDS, SKIP,
-    SWEEP, TOP, TRAIN, TRAINER, VALIDATION,
+    BENCH, CURRICULUM, CUSTOM_GATE, FACTS, GATE, GATES, LIMITS, MODEL, POOL, REPO_KINDS, REWARD, SANDBOX,
+    SEEDS, SKIP, SWEEP, TOP, TRAIN, TRAINER, VALIDATION,
 };
 
 /// The kind of a labelled block.
@@ -276,16 +276,7 @@ pub fn all_blocks() -> Vec<(String, &'static Block)> {
 }
 
 const fn key(name: &'static str, ty: Type, doc: &'static str) -> Key {
-    Key {
-        name,
-        ty,
-        default: None,
-        required: false,
-        within: None,
-        role: Role::Semantic,
-        per_round: true,
-        doc,
-    }
+    Key { name, ty, default: None, required: false, within: None, role: Role::Semantic, per_round: true, doc }
 }
 
 impl Key {

@@ -272,7 +272,8 @@ impl Settings {
                 Some(Value::Text(text.into()))
             }
             Value::List(values) => {
-                let values: Option<Vec<Value>> = values.iter().map(|value| self.replace_params(value)).collect();
+                let values: Option<Vec<Value>> =
+                    values.iter().map(|value| self.replace_params(value)).collect();
                 Some(Value::List(values?.into()))
             }
             other => Some(other.clone()),
@@ -281,7 +282,8 @@ impl Settings {
 
     /// Returns a parameter of the root file as text, for `"${param.x}"`.
     fn param_text(&self, name: &str) -> Option<String> {
-        let (id, param) = self.params.iter().find(|(id, _)| self.param_names.get(id).is_some_and(|n| n == name))?;
+        let (id, param) =
+            self.params.iter().find(|(id, _)| self.param_names.get(id).is_some_and(|n| n == name))?;
         let value = self.param(*id)?;
         Some(match value {
             Value::Text(text) => text.to_string(),
@@ -351,11 +353,13 @@ impl Layer {
 
 /// Returns the default of a key; the table is read once.
 pub(crate) fn default_value(key: &'static Key) -> Option<Value> {
-    static DEFAULTS: LazyLock<HashMap<(&'static str, &'static str, Type), Option<Value>>> = LazyLock::new(|| {
-        let keys = schema::all_keys().into_iter().map(|(_, _, key)| key);
-        let with_default = keys.filter_map(|key| Some(((key.name, key.default?, key.ty), typing::default_of(key))));
-        with_default.collect()
-    });
+    static DEFAULTS: LazyLock<HashMap<(&'static str, &'static str, Type), Option<Value>>> =
+        LazyLock::new(|| {
+            let keys = schema::all_keys().into_iter().map(|(_, _, key)| key);
+            let with_default =
+                keys.filter_map(|key| Some(((key.name, key.default?, key.ty), typing::default_of(key))));
+            with_default.collect()
+        });
     let text = key.default?;
     DEFAULTS.get(&(key.name, text, key.ty)).cloned().flatten()
 }

@@ -11,7 +11,8 @@ pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a s
     let scored = candidates.into_iter().filter_map(|candidate| {
         let other = candidate.to_lowercase();
         // A part of the name counts as near: `attempt` for `attempts`, `memory_limit` for `memory`.
-        let part = other.len() >= 4 && lower.len() >= 4 && (lower.starts_with(&other) || other.starts_with(&lower));
+        let part =
+            other.len() >= 4 && lower.len() >= 4 && (lower.starts_with(&other) || other.starts_with(&lower));
         let distance = if part { 1 } else { distance(&lower, &other, bound) };
         (distance <= bound && candidate != name).then_some((distance, candidate))
     });
@@ -56,7 +57,11 @@ mod tests {
     use super::*;
 
     fn check(name: &str, expected: Option<&str>) {
-        assert_eq!(nearest(name, ["attempts", "steps", "wall", "mode", "min_score", "gpus"]), expected, "{name}");
+        assert_eq!(
+            nearest(name, ["attempts", "steps", "wall", "mode", "min_score", "gpus"]),
+            expected,
+            "{name}"
+        );
     }
 
     #[test]

@@ -41,7 +41,9 @@ pub(crate) struct Found {
 pub(crate) fn fit(slot: &Slot<'_>, written: &Written, ty: Type, found: &mut Found) -> Option<Value> {
     let place = Place { file: slot.file, from: written.from, to: written.to };
     match (&written.kind, ty) {
-        (ValueKind::Path(path), _) if path.len() > 1 && &*path[0].text == "param" => param(slot, path, ty, place, found),
+        (ValueKind::Path(path), _) if path.len() > 1 && &*path[0].text == "param" => {
+            param(slot, path, ty, place, found)
+        }
         (ValueKind::Path(path), Type::Ref(kinds)) => reference(slot, path, kinds, place, found),
         (ValueKind::Path(path), Type::Metric) => metric(slot, path, place, found),
         (ValueKind::Path(path), Type::Bool) => bool_word(slot, path, place, found),
@@ -49,12 +51,15 @@ pub(crate) fn fit(slot: &Slot<'_>, written: &Written, ty: Type, found: &mut Foun
             Some(word) => variant(slot, word, variants, place, found),
             None => mismatch(slot, written, ty, place, found),
         },
-        (ValueKind::Path(path), Type::Fact) if path.len() == 1 => Some(Value::Fact(path[0].text.as_ref().into())),
+        (ValueKind::Path(path), Type::Fact) if path.len() == 1 => {
+            Some(Value::Fact(path[0].text.as_ref().into()))
+        }
         (ValueKind::Number(text), _) => number(slot, text, ty, place, found),
         (ValueKind::Rate(rate), Type::Rate) => rate_value(slot, &rate.0, &rate.1, place, found),
         (ValueKind::Range(ends), Type::Range(of)) => range(slot, (&ends.0, &ends.1), *of, place, found),
         (ValueKind::List(values), Type::List(of)) => {
-            let fitted: Vec<Option<Value>> = values.iter().map(|value| fit(slot, value, *of, found)).collect();
+            let fitted: Vec<Option<Value>> =
+                values.iter().map(|value| fit(slot, value, *of, found)).collect();
             Some(Value::List(fitted.into_iter().collect::<Option<Vec<_>>>()?.into()))
         }
         (ValueKind::List(values), Type::Set(variants)) => {
@@ -152,8 +157,9 @@ fn mismatch(slot: &Slot<'_>, written: &Written, ty: Type, place: Place, found: &
         ValueKind::Call(call) => format!("`{}(...)`", call.0.text),
         ValueKind::Path(path) => format!("the name `{}`", path_text(path)),
     };
-    let mut problem = Problem::new(Code::E0301, place, format!("`{}` takes {}; found {what}", slot.name, ty.describe()))
-        .label(format!("not {}", article(ty)));
+    let mut problem =
+        Problem::new(Code::E0301, place, format!("`{}` takes {}; found {what}", slot.name, ty.describe()))
+            .label(format!("not {}", article(ty)));
     match (&written.kind, ty) {
         (ValueKind::Text(_), Type::Secret) => {
             problem = Problem::new(Code::E0704, place, "a secret does not belong in a file".to_owned())
@@ -174,13 +180,15 @@ fn mismatch(slot: &Slot<'_>, written: &Written, ty: Type, place: Place, found: &
         }
         (ValueKind::Path(path), _) if ty.is_textual() => {
             let text = path_text(path);
-            problem = problem.help("text is written in quotes").fix("add quotes", place, format!("\"{text}\""));
+            problem =
+                problem.help("text is written in quotes").fix("add quotes", place, format!("\"{text}\""));
         }
         (ValueKind::List(_), _) => problem = problem.help("write one value, without brackets"),
         (ValueKind::Range(_), _) => problem = problem.help("write one value, without `..`"),
         (ValueKind::Path(path), Type::List(_) | Type::Set(_)) => {
             let text = format!("[{}]", path_text(path));
-            problem = problem.help("lists are written in brackets").fix(format!("write `{text}`"), place, text);
+            problem =
+                problem.help("lists are written in brackets").fix(format!("write `{text}`"), place, text);
         }
         (_, Type::List(_) | Type::Set(_)) => problem = problem.help("lists are written in brackets"),
         _ => {}
@@ -222,9 +230,13 @@ fn number(slot: &Slot<'_>, text: &str, ty: Type, place: Place, found: &mut Found
         Type::Bool if text == "1" || text == "0" => return bool_text(slot, text, place, found),
         Type::Range(_) => {
             let code = Code::E0301;
-            let problem = Problem::new(code, place, format!("`{}` takes {}; found one number", slot.name, ty.describe()))
-                .label("not a range")
-                .help(format!("write `{text}..{text}` for just this value, or `..{text}`, or `{text}..`"));
+            let problem = Problem::new(
+                code,
+                place,
+                format!("`{}` takes {}; found one number", slot.name, ty.describe()),
+            )
+            .label("not a range")
+            .help(format!("write `{text}..{text}` for just this value, or `..{text}`, or `{text}..`"));
             found.problems.push(problem);
             return None;
         }
@@ -242,17 +254,25 @@ fn number(slot: &Slot<'_>, text: &str, ty: Type, place: Place, found: &mut Found
                 Type::Bytes => "MiB",
                 _ => "usd",
             };
-            let problem = Problem::new(Code::E0302, place, format!("`{}` takes {}; `{text}` has no unit", slot.name, ty.describe()))
-                .label("add a unit")
-                .fix(format!("write `{text}{unit}`"), place, format!("{text}{unit}"))
-                .unsure();
+            let problem = Problem::new(
+                Code::E0302,
+                place,
+                format!("`{}` takes {}; `{text}` has no unit", slot.name, ty.describe()),
+            )
+            .label("add a unit")
+            .fix(format!("write `{text}{unit}`"), place, format!("{text}{unit}"))
+            .unsure();
             found.problems.push(problem);
             return None;
         }
         Some(dimension) if Some(dimension) != wanted => {
             let (_, unit) = value::split_unit(text);
-            let problem = Problem::new(Code::E0302, place, format!("`{}` takes {}; `{text}` is {}", slot.name, ty.describe(), dimension.noun()))
-                .label(format!("`{unit}` makes it {}", dimension.noun()));
+            let problem = Problem::new(
+                Code::E0302,
+                place,
+                format!("`{}` takes {}; `{text}` is {}", slot.name, ty.describe(), dimension.noun()),
+            )
+            .label(format!("`{unit}` makes it {}", dimension.noun()));
             found.problems.push(problem);
             return None;
         }
@@ -270,12 +290,20 @@ fn number(slot: &Slot<'_>, text: &str, ty: Type, place: Place, found: &mut Found
         let is_negative = value < Decimal::ZERO;
         let is_fraction = value.parts().1 < 0;
         let problem = match ty {
-            Type::Int if is_fraction => Problem::new(Code::E0301, place, format!("`{}` takes {}; `{text}` has a fraction", slot.name, ty.describe()))
-                .label("not a whole number"),
+            Type::Int if is_fraction => Problem::new(
+                Code::E0301,
+                place,
+                format!("`{}` takes {}; `{text}` has a fraction", slot.name, ty.describe()),
+            )
+            .label("not a whole number"),
             Type::Duration | Type::Bytes if is_negative => {
-                Problem::new(Code::E0303, place, format!("`{}` cannot be negative", slot.name)).label("less than nothing")
+                Problem::new(Code::E0303, place, format!("`{}` cannot be negative", slot.name))
+                    .label("less than nothing")
             }
-            _ if is_fraction => Problem::new(Code::E0303, place, format!("`{text}` is finer than `{}` can be", slot.name)).label("too fine"),
+            _ if is_fraction => {
+                Problem::new(Code::E0303, place, format!("`{text}` is finer than `{}` can be", slot.name))
+                    .label("too fine")
+            }
             _ => bad_number(text, BadNumber::TooLarge, place),
         };
         found.problems.push(problem);
@@ -304,24 +332,34 @@ pub(crate) fn out_of_range(name: &str, text: &str, range: &str, place: Place) ->
         Some((from, to)) => format!("from {from} to {to}"),
         None => range.to_owned(),
     };
-    Problem::new(Code::E0303, place, format!("`{name}` must be {bounds}; found `{text}`")).label("out of range")
+    Problem::new(Code::E0303, place, format!("`{name}` must be {bounds}; found `{text}`"))
+        .label("out of range")
 }
 
 fn bad_number(text: &str, bad: BadNumber, place: Place) -> Problem {
     match bad {
-        BadNumber::TooLarge => Problem::new(Code::E0104, place, format!("the number `{}` is too large or too long to keep exactly", short(text)))
-            .label("cannot be kept")
-            .help("whole numbers go up to 9_223_372_036_854_775_807; other numbers have at most 30 digits"),
+        BadNumber::TooLarge => Problem::new(
+            Code::E0104,
+            place,
+            format!("the number `{}` is too large or too long to keep exactly", short(text)),
+        )
+        .label("cannot be kept")
+        .help("whole numbers go up to 9_223_372_036_854_775_807; other numbers have at most 30 digits"),
         BadNumber::Unit(unit, meant) => {
             let (digits, _) = value::split_unit(text);
-            let problem = Problem::new(Code::E0104, place, format!("`{}` is not a unit", short(&unit))).label("unknown unit");
+            let problem = Problem::new(Code::E0104, place, format!("`{}` is not a unit", short(&unit)))
+                .label("unknown unit");
             match meant {
                 Some("min") if unit == "m" => problem
                     .help("minutes are `min`, and millions are `M`")
                     .fix(format!("write `{digits}min`"), place, format!("{digits}min"))
                     .unsure(),
-                Some(meant) => problem.fix(format!("write `{digits}{meant}`"), place, format!("{digits}{meant}")),
-                None => problem.help("the units are ms s min h d, KiB MiB GiB TiB KB MB GB TB, %, pp, usd, and the counts k M"),
+                Some(meant) => {
+                    problem.fix(format!("write `{digits}{meant}`"), place, format!("{digits}{meant}"))
+                }
+                None => problem.help(
+                    "the units are ms s min h d, KiB MiB GiB TiB KB MB GB TB, %, pp, usd, and the counts k M",
+                ),
             }
         }
     }
@@ -349,7 +387,10 @@ fn rate_value(slot: &Slot<'_>, count: &str, per: &Name, place: Place, found: &mu
         _ => return None,
     };
     let Ok(events) = u64::try_from(events) else {
-        found.problems.push(Problem::new(Code::E0303, place, format!("`{}` cannot be negative", slot.name)).label("less than nothing"));
+        found.problems.push(
+            Problem::new(Code::E0303, place, format!("`{}` cannot be negative", slot.name))
+                .label("less than nothing"),
+        );
         return None;
     };
     let divisor = gcd(events, seconds);
@@ -386,7 +427,13 @@ fn range(
     Some(Value::Range(from, to))
 }
 
-fn variant(slot: &Slot<'_>, word: &Name, variants: &'static [Variant], place: Place, found: &mut Found) -> Option<Value> {
+fn variant(
+    slot: &Slot<'_>,
+    word: &Name,
+    variants: &'static [Variant],
+    place: Place,
+    found: &mut Found,
+) -> Option<Value> {
     if let Some(known) = variants.iter().find(|variant| variant.name == &*word.text) {
         return Some(Value::Variant(known.name));
     }
@@ -416,8 +463,9 @@ fn bool_text(slot: &Slot<'_>, text: &str, place: Place, found: &mut Found) -> Op
         "false" | "no" | "0" | "disabled" | "off" | "none" => Some("off"),
         _ => None,
     };
-    let mut problem = Problem::new(Code::E0304, place, format!("`{}` is either `on` or `off`; found `{text}`", slot.name))
-        .label("neither `on` nor `off`");
+    let mut problem =
+        Problem::new(Code::E0304, place, format!("`{}` is either `on` or `off`; found `{text}`", slot.name))
+            .label("neither `on` nor `off`");
     if let Some(meant) = meant {
         problem = problem.fix(format!("write `{meant}`"), place, meant);
     }
@@ -434,9 +482,13 @@ fn text(slot: &Slot<'_>, pieces: &[Piece], place: Place, found: &mut Found) -> O
         let path: Vec<&str> = path.iter().map(|part| &**part).collect();
         if path.first() != Some(&"param") || path.len() != 2 {
             found.problems.push(
-                Problem::new(Code::E0301, place, format!("only parameters can stand in a string; found `{}`", path.join(".")))
-                    .label("in this string")
-                    .help("write `${param.name}`, or `\\$` for a dollar sign"),
+                Problem::new(
+                    Code::E0301,
+                    place,
+                    format!("only parameters can stand in a string; found `{}`", path.join(".")),
+                )
+                .label("in this string")
+                .help("write `${param.name}`, or `\\$` for a dollar sign"),
             );
             return None;
         }
@@ -452,7 +504,14 @@ fn text(slot: &Slot<'_>, pieces: &[Piece], place: Place, found: &mut Found) -> O
     Some(Value::Template(pieces.into()))
 }
 
-fn call(slot: &Slot<'_>, function: &Name, values: &[Written], ty: Type, place: Place, found: &mut Found) -> Option<Value> {
+fn call(
+    slot: &Slot<'_>,
+    function: &Name,
+    values: &[Written],
+    ty: Type,
+    place: Place,
+    found: &mut Found,
+) -> Option<Value> {
     let argument = match values {
         [Written { kind: ValueKind::Text(pieces), .. }] => match &**pieces {
             [Piece::Literal(text)] if !text.is_empty() => Some(Arc::<str>::from(text.as_ref())),
@@ -484,9 +543,13 @@ fn call(slot: &Slot<'_>, function: &Name, values: &[Written], ty: Type, place: P
     let is_variable = argument.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     if name != "file" && !is_variable {
         found.problems.push(
-            Problem::new(Code::E0307, place, format!("`{argument}` cannot be the name of an environment variable"))
-                .label("not a name")
-                .help("names have letters, digits and `_`; the value itself does not belong here"),
+            Problem::new(
+                Code::E0307,
+                place,
+                format!("`{argument}` cannot be the name of an environment variable"),
+            )
+            .label("not a name")
+            .help("names have letters, digits and `_`; the value itself does not belong here"),
         );
         return None;
     }
@@ -502,9 +565,13 @@ fn call(slot: &Slot<'_>, function: &Name, values: &[Written], ty: Type, place: P
         }
         ("env", Type::Secret) => {
             found.problems.push(
-                Problem::new(Code::E0704, place, format!("`{}` is a secret, and `env` would show it", slot.name))
-                    .label("hashed and shown")
-                    .fix("write `secret`", at, "secret"),
+                Problem::new(
+                    Code::E0704,
+                    place,
+                    format!("`{}` is a secret, and `env` would show it", slot.name),
+                )
+                .label("hashed and shown")
+                .fix("write `secret`", at, "secret"),
             );
             None
         }
@@ -526,16 +593,32 @@ fn param(slot: &Slot<'_>, path: &[Name], ty: Type, place: Place, found: &mut Fou
     if param_type != ty && !(param_type.is_textual() && ty.is_textual()) {
         let at = slot.names.entity(id).place;
         found.problems.push(
-            Problem::new(Code::E0301, place, format!("`{}` takes {}; `{}` is a {}", slot.name, ty.describe(), parts.join("."), param_type.name()))
-                .label(format!("a {}", param_type.name()))
-                .other(at, "declared here"),
+            Problem::new(
+                Code::E0301,
+                place,
+                format!(
+                    "`{}` takes {}; `{}` is a {}",
+                    slot.name,
+                    ty.describe(),
+                    parts.join("."),
+                    param_type.name()
+                ),
+            )
+            .label(format!("a {}", param_type.name()))
+            .other(at, "declared here"),
         );
         return None;
     }
     Some(Value::Param(id))
 }
 
-fn reference(slot: &Slot<'_>, path: &[Name], kinds: &'static [Kind], place: Place, found: &mut Found) -> Option<Value> {
+fn reference(
+    slot: &Slot<'_>,
+    path: &[Name],
+    kinds: &'static [Kind],
+    place: Place,
+    found: &mut Found,
+) -> Option<Value> {
     let parts: Vec<&str> = path.iter().map(|name| &*name.text).collect();
     if parts == ["solver"] && kinds.contains(&Kind::Model) && slot.name != "solver" {
         return Some(Value::Solver);
@@ -553,7 +636,13 @@ fn reference(slot: &Slot<'_>, path: &[Name], kinds: &'static [Kind], place: Plac
     let mut problem = Problem::new(
         Code::E0204,
         place,
-        format!("`{}` is {}, but `{}` needs {}", parts.join("."), entity.kind.noun(), slot.name, wanted.join(" or ")),
+        format!(
+            "`{}` is {}, but `{}` needs {}",
+            parts.join("."),
+            entity.kind.noun(),
+            slot.name,
+            wanted.join(" or ")
+        ),
     )
     .label(format!("this is {}", entity.kind.noun()))
     .other(entity.place, "defined here");
@@ -575,9 +664,10 @@ fn metric(slot: &Slot<'_>, path: &[Name], place: Place, found: &mut Found) -> Op
     let parts: Vec<&str> = path.iter().map(|name| &*name.text).collect();
     let (figure, block) = parts.split_last()?;
     if block.is_empty() || *figure != "resolved" {
-        let mut problem = Problem::new(Code::E0607, place, format!("`{}` takes {}", slot.name, Type::Metric.describe()))
-            .label("not a metric")
-            .help("write the label of a validation block, a dot, and `resolved`");
+        let mut problem =
+            Problem::new(Code::E0607, place, format!("`{}` takes {}", slot.name, Type::Metric.describe()))
+                .label("not a metric")
+                .help("write the label of a validation block, a dot, and `resolved`");
         let labels = slot.names.labels_of(slot.file, &[Kind::Validation]);
         if let [one] = labels.as_slice() {
             problem = problem.fix(format!("write `{one}.resolved`"), place, format!("{one}.resolved"));
@@ -589,9 +679,13 @@ fn metric(slot: &Slot<'_>, path: &[Name], place: Place, found: &mut Found) -> Op
     found.used.push(id);
     let kind = slot.names.entity(id).kind;
     if !matches!(kind, Kind::Validation | Kind::Bench) {
-        let problem = Problem::new(Code::E0204, place, format!("`{}` is {}, and has no figure `resolved`", block.join("."), kind.noun()))
-            .label(format!("this is {}", kind.noun()))
-            .other(slot.names.entity(id).place, "defined here");
+        let problem = Problem::new(
+            Code::E0204,
+            place,
+            format!("`{}` is {}, and has no figure `resolved`", block.join("."), kind.noun()),
+        )
+        .label(format!("this is {}", kind.noun()))
+        .other(slot.names.entity(id).place, "defined here");
         found.problems.push(problem);
         return None;
     }
@@ -599,14 +693,24 @@ fn metric(slot: &Slot<'_>, path: &[Name], place: Place, found: &mut Found) -> Op
 }
 
 /// Looks a whole path up; reports it when it names nothing.
-fn resolve(slot: &Slot<'_>, parts: &[&str], kinds: &[Kind], place: Place, found: &mut Found) -> Option<EntityId> {
+fn resolve(
+    slot: &Slot<'_>,
+    parts: &[&str],
+    kinds: &[Kind],
+    place: Place,
+    found: &mut Found,
+) -> Option<EntityId> {
     match slot.names.lookup(slot.file, parts, kinds) {
         Ok((id, used)) if used == parts.len() => Some(id),
         Ok((id, used)) => {
             let label = parts[..used].join(".");
             found.problems.push(
-                Problem::new(Code::E0202, place, format!("`{}` names nothing", parts.join(".")))
-                    .label(format!("`{label}` is {}; a value cannot reach inside it", slot.names.entity(id).kind.noun())),
+                Problem::new(Code::E0202, place, format!("`{}` names nothing", parts.join("."))).label(
+                    format!(
+                        "`{label}` is {}; a value cannot reach inside it",
+                        slot.names.entity(id).kind.noun()
+                    ),
+                ),
             );
             None
         }
@@ -618,16 +722,28 @@ fn resolve(slot: &Slot<'_>, parts: &[&str], kinds: &[Kind], place: Place, found:
     }
 }
 
-fn unknown_name(slot: &Slot<'_>, parts: &[&str], part: usize, meant: Option<String>, kinds: &[Kind], place: Place) -> Problem {
+fn unknown_name(
+    slot: &Slot<'_>,
+    parts: &[&str],
+    part: usize,
+    meant: Option<String>,
+    kinds: &[Kind],
+    place: Place,
+) -> Problem {
     let what = kinds.first().map_or("block".to_owned(), |kind| match kind {
         Kind::Param => "parameter".to_owned(),
         kind => format!("{} block", kind.word()),
     });
-    let problem = Problem::new(Code::E0202, place, format!("there is no {what} called `{}`", parts[part])).label("not found");
+    let problem = Problem::new(Code::E0202, place, format!("there is no {what} called `{}`", parts[part]))
+        .label("not found");
     if let Some(meant) = meant {
         let mut fixed: Vec<&str> = parts.to_vec();
         fixed[part] = &meant;
-        return problem.help(format!("did you mean `{}`?", fixed.join("."))).fix(format!("write `{}`", fixed.join(".")), place, fixed.join("."));
+        return problem.help(format!("did you mean `{}`?", fixed.join("."))).fix(
+            format!("write `{}`", fixed.join(".")),
+            place,
+            fixed.join("."),
+        );
     }
     let labels = slot.names.labels_of(slot.file, kinds);
     match (labels.as_slice(), kinds.first()) {

@@ -443,7 +443,8 @@ pub(crate) fn show(value: &Value, ty: Type, label: &dyn Fn(EntityId) -> String) 
                 Type::Range(of) => *of,
                 other => other,
             };
-            let end = |value: &Option<Arc<Value>>| value.as_ref().map_or(String::new(), |v| show(v, of, label));
+            let end =
+                |value: &Option<Arc<Value>>| value.as_ref().map_or(String::new(), |v| show(v, of, label));
             format!("{}..{}", end(from), end(to))
         }
         Value::List(values) => {

@@ -54,7 +54,11 @@ impl Lint<'_> {
                     )
                     .label(format!("cost class {}", own.cost.as_str()))
                     .other(before.place, format!("cost class {}", cost.as_str()))
-                    .help(format!("each candidate that `{}` rejects has already cost a {}; move it up", gate.name, cost.unit())),
+                    .help(format!(
+                        "each candidate that `{}` rejects has already cost a {}; move it up",
+                        gate.name,
+                        cost.unit()
+                    )),
                 ),
                 _ => dearest = Some((gate, own.cost)),
             }
@@ -115,7 +119,8 @@ fn missing_fact(gate: &Gate, fact: &str, gates: &[&Gate], declared: &[Declared],
     }
     let builtin = schema::GATES.iter().find(|builtin| builtin.gives.contains(&fact));
     if let Some(builtin) = builtin {
-        return problem.help(format!("the gate `{}` gives it; put it before `{}`", builtin.block.word, gate.name));
+        return problem
+            .help(format!("the gate `{}` gives it; put it before `{}`", builtin.block.word, gate.name));
     }
     let mut known: Vec<String> = schema::FACTS.iter().map(|fact| (*fact).to_owned()).collect();
     known.extend(declared.iter().flat_map(|own| own.gives.iter().cloned()));

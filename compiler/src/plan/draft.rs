@@ -23,7 +23,13 @@ pub(super) struct From<'a> {
 
 impl<'a> From<'a> {
     /// Returns the value of a setting of a labelled block.
-    pub(super) fn of(self, address: &str, block: &'static Block, name: &str, round: Option<u32>) -> Option<Value> {
+    pub(super) fn of(
+        self,
+        address: &str,
+        block: &'static Block,
+        name: &str,
+        round: Option<u32>,
+    ) -> Option<Value> {
         self.settings.value(address, block.key(name)?, round)
     }
 
@@ -128,7 +134,11 @@ impl<'a> Draft<'a> {
             self.add(format!("{prefix}{}", key.name), format!("{address}.{}", key.name), key, effective);
         }
         for inner in block.blocks {
-            self = self.read_all(&format!("{prefix}{}.", inner.word), &format!("{address}.{}", inner.word), inner);
+            self = self.read_all(
+                &format!("{prefix}{}.", inner.word),
+                &format!("{address}.{}", inner.word),
+                inner,
+            );
         }
         self
     }
@@ -142,7 +152,12 @@ impl<'a> Draft<'a> {
     /// Reads a value that is no setting of its own, such as the name of a repository.
     pub(super) fn fact(mut self, name: &str, address: &str, value: Value) -> Self {
         let shown = value::show(&value, value::Type::Text, &|_| String::new());
-        self.body.settings.push(StageSetting { name: name.to_owned(), address: address.to_owned(), shown, value });
+        self.body.settings.push(StageSetting {
+            name: name.to_owned(),
+            address: address.to_owned(),
+            shown,
+            value,
+        });
         self
     }
 
@@ -191,7 +206,12 @@ impl<'a> Draft<'a> {
         let Some(block) = block_of(entity.kind) else { return };
         for key in block.keys {
             let effective = self.from.settings.effective(&entity.address, key, None);
-            self.add(format!("{name}.{}", key.name), format!("{}.{}", entity.address, key.name), key, effective);
+            self.add(
+                format!("{name}.{}", key.name),
+                format!("{}.{}", entity.address, key.name),
+                key,
+                effective,
+            );
         }
     }
 

@@ -72,7 +72,13 @@ fn rounds_of(settings: &Settings, address: &str) -> u32 {
 }
 
 /// Returns the value of a setting in a block of a curriculum.
-fn inside(settings: &Settings, curriculum: &str, block: &str, name: &str, round: Option<u32>) -> Option<Value> {
+fn inside(
+    settings: &Settings,
+    curriculum: &str,
+    block: &str,
+    name: &str,
+    round: Option<u32>,
+) -> Option<Value> {
     let word = block.split('.').next().unwrap_or(block);
     let key = schema::CURRICULUM.block(word)?.key(name)?;
     settings.value(&format!("{curriculum}.{block}"), key, round)
@@ -170,7 +176,11 @@ impl<'a, 'db> Layer<'a, 'db> {
         let pin = draft(StageKind::Pin, "pin").fact("kind", &address, Value::Variant(repo.block));
         let pin = match repo.block {
             "dir" => pin.source("dir", &repo.source, repo.place),
-            _ => pin.fact("source", &address, Value::Text(repo.source.as_str().into())).read(&address, block, &["at"]),
+            _ => pin.fact("source", &address, Value::Text(repo.source.as_str().into())).read(
+                &address,
+                block,
+                &["at"],
+            ),
         };
         let env = draft(StageKind::Env, "env")
             .read(&address, block, &["packages"])
@@ -411,10 +421,12 @@ impl<'a, 'db> Layer<'a, 'db> {
         let selection = self.push(select.inputs("earlier", &earlier, "tasks"));
 
         let solver = self.train("solver", round, &draft).input("selection", &selection, "tasks");
-        let solver = self.push(solver.input("attempts", &attempts, "attempts").input("weights", &weights, "weights"));
+        let solver =
+            self.push(solver.input("attempts", &attempts, "attempts").input("weights", &weights, "weights"));
         let generator = self.train("generator", round, &draft).input("scores", &scores, "scores");
-        let generator =
-            self.push(generator.input("candidates", &candidates, "candidates").input("weights", &solver, "weights"));
+        let generator = self.push(
+            generator.input("candidates", &candidates, "candidates").input("weights", &solver, "weights"),
+        );
 
         let evaluations = self.evaluations(round, &generator);
         let stop = self.stop(round, &evaluations, done, &draft);
@@ -432,7 +444,9 @@ impl<'a, 'db> Layer<'a, 'db> {
     fn with_model(&self, draft: Draft<'a>, block: &str, round: u32, weights: &StageName) -> Draft<'a> {
         match self.inside(block, "model", round) {
             Some(Value::Solver) => draft.input("weights", weights, "weights"),
-            Some(Value::Ref(id)) => draft.pool(self.from.of(self.from.address(id), &schema::MODEL, "pool", None)),
+            Some(Value::Ref(id)) => {
+                draft.pool(self.from.of(self.from.address(id), &schema::MODEL, "pool", None))
+            }
             _ => draft,
         }
     }
@@ -456,7 +470,8 @@ impl<'a, 'db> Layer<'a, 'db> {
                 if matches!(key.name, "enabled" | "before" | "after") {
                     continue;
                 }
-                let effective = self.from.settings.gate_setting(self.from.names, &address, gate, key, Some(round));
+                let effective =
+                    self.from.settings.gate_setting(self.from.names, &address, gate, key, Some(round));
                 stage = stage.read_one(format!("{address}.{}.{}", gate.name, key.name), key, effective);
             }
             before = (self.push(stage.input("candidates", &before.0, before.1)), "accepted");

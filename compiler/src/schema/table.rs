@@ -33,9 +33,16 @@ pub static POOL: Block = Block {
     content: Content::Plain,
     doc: "A pool of resources that stages share. Pools say how fast work is done, never what it means.",
     keys: &[
-        key("workers", Type::Int, "How many items may run at once; unset means one for each processor.").within("1..").policy(),
+        key("workers", Type::Int, "How many items may run at once; unset means one for each processor.")
+            .within("1..")
+            .policy(),
         key("gpus", Type::Int, "GPUs in the pool.").within("0..").policy(),
-        key("memory", Type::Bytes, "Memory that all items of the pool may use together; unset means no limit.").policy(),
+        key(
+            "memory",
+            Type::Bytes,
+            "Memory that all items of the pool may use together; unset means no limit.",
+        )
+        .policy(),
         key("rate", Type::Rate, "Requests a unit of time to a model server; unset means no limit.").policy(),
         key("tokens", Type::Rate, "Tokens a unit of time to a model server; unset means no limit.").policy(),
     ],
@@ -49,11 +56,18 @@ pub static GATE: Block = Block {
     content: Content::Plain,
     doc: "A gate of your own: a shell command that accepts a candidate by exiting with 0. It runs in the sandbox with `$CANDIDATE` set to the candidate's patch file.",
     keys: &[
-        key("run", Type::Text, "The shell command; exit code 0 accepts the candidate, any other rejects it.").required(),
-        key("cost", Type::Enum(COSTS), "How dear it is; cheaper gates should stand before dearer ones.").default("sandbox").policy(),
-        key("needs", Type::List(&Type::Fact), "Facts that an earlier gate must have given.").default("[]").policy(),
+        key("run", Type::Text, "The shell command; exit code 0 accepts the candidate, any other rejects it.")
+            .required(),
+        key("cost", Type::Enum(COSTS), "How dear it is; cheaper gates should stand before dearer ones.")
+            .default("sandbox")
+            .policy(),
+        key("needs", Type::List(&Type::Fact), "Facts that an earlier gate must have given.")
+            .default("[]")
+            .policy(),
         key("gives", Type::List(&Type::Fact), "Facts that hold for what it accepts.").default("[]").policy(),
-        key("wall", Type::Duration, "Time after which the command is stopped and the verdict is infra.").default("1min").within("1s..1d"),
+        key("wall", Type::Duration, "Time after which the command is stopped and the verdict is infra.")
+            .default("1min")
+            .within("1s..1d"),
     ],
 };
 
@@ -66,10 +80,12 @@ pub static CUSTOM_GATE: Block = Block {
     doc: "A gate of your own inside `gates`; its settings may be changed here.",
     keys: &[
         key("run", Type::Text, "The shell command; exit code 0 accepts the candidate, any other rejects it."),
-        key("cost", Type::Enum(COSTS), "How dear it is; cheaper gates should stand before dearer ones.").policy(),
+        key("cost", Type::Enum(COSTS), "How dear it is; cheaper gates should stand before dearer ones.")
+            .policy(),
         key("needs", Type::List(&Type::Fact), "Facts that an earlier gate must have given.").policy(),
         key("gives", Type::List(&Type::Fact), "Facts that hold for what it accepts.").policy(),
-        key("wall", Type::Duration, "Time after which the command is stopped and the verdict is infra.").within("1s..1d"),
+        key("wall", Type::Duration, "Time after which the command is stopped and the verdict is infra.")
+            .within("1s..1d"),
         ENABLED,
         BEFORE,
         AFTER,
@@ -83,7 +99,8 @@ const COSTS: &[Variant] = &[
     variant("model", "asks a model"),
 ];
 
-const ENABLED: Key = key("enabled", Type::Bool, "Off takes the gate out, for instance in one round.").default("on");
+const ENABLED: Key =
+    key("enabled", Type::Bool, "Off takes the gate out, for instance in one round.").default("on");
 const BEFORE: Key = key("before", Type::Fact, "In a `round`: the gate that a new gate stands before.");
 const AFTER: Key = key("after", Type::Fact, "In a `round`: the gate that a new gate stands after.");
 
@@ -118,7 +135,9 @@ pub static LIMITS: Block = Block {
     keys: &[
         key("cpus", Type::Int, "Processors.").default("1").within("1..1024"),
         key("memory", Type::Bytes, "Memory.").default("2GiB").within("16MiB..1024GiB"),
-        key("wall", Type::Duration, "Time on the clock; its expiry is an infra error, never a verdict.").default("10min").within("100ms..7d"),
+        key("wall", Type::Duration, "Time on the clock; its expiry is an infra error, never a verdict.")
+            .default("10min")
+            .within("100ms..7d"),
         key("pids", Type::Int, "Processes and threads.").default("256").within("1..1_000_000"),
         key("output", Type::Bytes, "Bytes printed.").default("16MiB").within("1KiB..64GiB"),
         key("files", Type::Bytes, "Bytes written to files.").default("512MiB").within("1MiB..1024GiB"),
@@ -133,8 +152,18 @@ pub static SEEDS: Block = Block {
     content: Content::Plain,
     doc: "Repositories with test suites: what tasks are made from.",
     keys: &[
-        key("sandbox", Type::Ref(&[Kind::Sandbox]), "Where their tests run; unset means a native sandbox with default limits."),
-        key("runs", Type::Int, "How often each suite runs before it is trusted; tests that change their mind are left out.").default("3").within("1..100"),
+        key(
+            "sandbox",
+            Type::Ref(&[Kind::Sandbox]),
+            "Where their tests run; unset means a native sandbox with default limits.",
+        ),
+        key(
+            "runs",
+            Type::Int,
+            "How often each suite runs before it is trusted; tests that change their mind are left out.",
+        )
+        .default("3")
+        .within("1..100"),
     ],
 };
 
@@ -174,8 +203,14 @@ pub static REPO_KINDS: &[&Block] = &[
     },
 ];
 
-const TEST: Key = key("test", Type::Text, "The command that runs the suite: pytest or unittest, with its options.").default("'python -m pytest -q'").once();
-const PACKAGES: Key = key("packages", Type::List(&Type::Text), "Extra packages that the suite needs, as pip names them.").default("[]").once();
+const TEST: Key =
+    key("test", Type::Text, "The command that runs the suite: pytest or unittest, with its options.")
+        .default("'python -m pytest -q'")
+        .once();
+const PACKAGES: Key =
+    key("packages", Type::List(&Type::Text), "Extra packages that the suite needs, as pip names them.")
+        .default("[]")
+        .once();
 
 /// A trainer outside of sswe.
 pub static TRAINER: Block = Block {
@@ -185,7 +220,12 @@ pub static TRAINER: Block = Block {
     content: Content::Plain,
     doc: "A program of yours that trains a served model: it takes tasks and returns an adapter and gradients.",
     keys: &[
-        key("command", Type::List(&Type::Text), "The program and its arguments; a path is relative to this file.").required(),
+        key(
+            "command",
+            Type::List(&Type::Text),
+            "The program and its arguments; a path is relative to this file.",
+        )
+        .required(),
         key("pool", POOLS, "The pool it runs in.").policy(),
     ],
 };
@@ -227,7 +267,9 @@ pub static BENCH: Block = Block {
         key("tasks", Type::Path, "A file or folder of tasks; give this or `from`."),
         key("format", Type::Enum(FORMATS), "How `tasks` is written.").default("sswe"),
         key("size", Type::Int, "How many tasks; for `tasks`, unset means all.").within("1.."),
-        key("seed", Type::Int, "The random seed of planting; the curriculum's seed does not touch it.").default("1").within("0.."),
+        key("seed", Type::Int, "The random seed of planting; the curriculum's seed does not touch it.")
+            .default("1")
+            .within("0.."),
     ],
 };
 
@@ -247,10 +289,20 @@ pub static VALIDATION: Block = Block {
     keys: &[
         key("from", SEED_BLOCKS, "The repositories to plant unguided bugs in; give this or `tasks`."),
         key("tasks", Type::Path, "A file of tasks; give this or `from`."),
-        key("size", Type::Int, "How many tasks; below 50 the direction is mostly noise.").default("100").within("1.."),
+        key("size", Type::Int, "How many tasks; below 50 the direction is mostly noise.")
+            .default("100")
+            .within("1.."),
         key("strata", Type::Set(STRATA), "Groups whose gradients are kept apart.").default("[]"),
-        key("disjoint", Type::List(&Type::Ref(&[Kind::Seeds, Kind::Bench, Kind::Validation])), "Blocks that may share nothing with it; a hit is an error.").default("[]").policy(),
-        key("seed", Type::Int, "The random seed of planting; the curriculum's seed does not touch it.").default("2").within("0.."),
+        key(
+            "disjoint",
+            Type::List(&Type::Ref(&[Kind::Seeds, Kind::Bench, Kind::Validation])),
+            "Blocks that may share nothing with it; a hit is an error.",
+        )
+        .default("[]")
+        .policy(),
+        key("seed", Type::Int, "The random seed of planting; the curriculum's seed does not touch it.")
+            .default("2")
+            .within("0.."),
     ],
 };
 
@@ -266,15 +318,32 @@ pub static CURRICULUM: Block = Block {
     word: "curriculum",
     labels: Labels::Name,
     blocks: &[
-        &WARM_START, &BOOTSTRAP, &SOLVE, &DISTILL, &GENERATE, &GATES_BLOCK, &SCORE, &SELECT, &TRAIN, &EVALUATE, &STOP, &BUDGET, &ROUND,
+        &WARM_START,
+        &BOOTSTRAP,
+        &SOLVE,
+        &DISTILL,
+        &GENERATE,
+        &GATES_BLOCK,
+        &SCORE,
+        &SELECT,
+        &TRAIN,
+        &EVALUATE,
+        &STOP,
+        &BUDGET,
+        &ROUND,
     ],
     content: Content::Plain,
     doc: "The loop: rounds of solving, distilling, generating, gating, scoring, selecting and training.",
     keys: &[
         key("seeds", SEED_BLOCKS, "The repositories that tasks are made from.").required(),
-        key("solver", MODELS, "The model that learns; it solves, and with another hat it generates.").required().once(),
+        key("solver", MODELS, "The model that learns; it solves, and with another hat it generates.")
+            .required()
+            .once(),
         key("rounds", Type::Int, "How many rounds.").default("3").within("1..100").once(),
-        key("seed", Type::Int, "The random seed of everything drawn in the rounds.").default("0").within("0..").once(),
+        key("seed", Type::Int, "The random seed of everything drawn in the rounds.")
+            .default("0")
+            .within("0..")
+            .once(),
     ],
 };
 
@@ -326,8 +395,11 @@ static DISTILL: Block = Block {
     doc: "Traces become skill cards that name recurring mistakes.",
     keys: &[
         key("model", MODELS, "The model that writes the cards.").default("solver"),
-        key("learn_from", Type::Set(OUTCOMES), "Which attempts to learn from.").default("[passed, partial, failed]"),
-        key("dedupe", Type::Ratio, "Cards more similar than this are one card.").default("85%").within("0%..100%"),
+        key("learn_from", Type::Set(OUTCOMES), "Which attempts to learn from.")
+            .default("[passed, partial, failed]"),
+        key("dedupe", Type::Ratio, "Cards more similar than this are one card.")
+            .default("85%")
+            .within("0%..100%"),
         key("coverage", Type::Int, "Traces a card must rest on.").default("3").within("1..10_000"),
     ],
 };
@@ -348,10 +420,15 @@ static GENERATE: Block = Block {
         key("model", MODELS, "The model that plants.").default("solver"),
         key("guided", Type::Bool, "Whether it plants with cards in hand.").default("on"),
         key("valid", Type::Int, "Valid tasks to collect in a round.").default("60").within("1..10M"),
-        key("group", Type::Int, "Candidates drawn together from one repository and card.").default("8").within("1..1024"),
+        key("group", Type::Int, "Candidates drawn together from one repository and card.")
+            .default("8")
+            .within("1..1024"),
         key("per_card", Type::Range(&Type::Int), "Valid tasks that one card may give.").default("1..200"),
-        key("dedupe", Type::Ratio, "Candidates more similar than this are one candidate.").default("90%").within("0%..100%"),
-        key("max_draws", Type::Int, "Candidates to draw at the most; unset means 20 for each valid task.").within("1.."),
+        key("dedupe", Type::Ratio, "Candidates more similar than this are one candidate.")
+            .default("90%")
+            .within("0%..100%"),
+        key("max_draws", Type::Int, "Candidates to draw at the most; unset means 20 for each valid task.")
+            .within("1.."),
     ],
 };
 
@@ -415,7 +492,9 @@ pub static GATES: &[BuiltinGate] = &[
             doc: "The suite runs without an infrastructure error and gives the same result each time.",
             keys: &[
                 key("runs", Type::Int, "How often the suite runs.").default("3").within("1..100"),
-                key("flaky", Type::Ratio, "Share of the tests that may change their mind.").default("0%").within("0%..100%"),
+                key("flaky", Type::Ratio, "Share of the tests that may change their mind.")
+                    .default("0%")
+                    .within("0%..100%"),
                 key("wall", Type::Duration, "Time one run may take.").default("5min").within("1s..1d"),
                 ENABLED,
                 BEFORE,
@@ -434,10 +513,18 @@ pub static GATES: &[BuiltinGate] = &[
             content: Content::Plain,
             doc: "The hidden tests tell the broken repository from the mended one.",
             keys: &[
-                key("broken", Type::Enum(BROKEN), "What the hidden tests must do on the broken repository.").default("fails"),
+                key("broken", Type::Enum(BROKEN), "What the hidden tests must do on the broken repository.")
+                    .default("fails"),
                 key("fixed", Type::Enum(FIXED), "What they must do on the mended one.").default("passes"),
-                key("keep_green", Type::Ratio, "Share of the other tests that the bug must leave passing.").default("100%").within("0%..100%"),
-                key("each_file_matters", Type::Bool, "Whether mending each file alone must fix at least one test.").default("on"),
+                key("keep_green", Type::Ratio, "Share of the other tests that the bug must leave passing.")
+                    .default("100%")
+                    .within("0%..100%"),
+                key(
+                    "each_file_matters",
+                    Type::Bool,
+                    "Whether mending each file alone must fix at least one test.",
+                )
+                .default("on"),
                 ENABLED,
                 BEFORE,
                 AFTER,
@@ -462,9 +549,21 @@ static SCORE: Block = Block {
     keys: &[
         key("mode", Type::Enum(MODES), "What the score is.").default("cosine"),
         key("against", Type::Ref(&[Kind::Validation]), "The practice exam.").required(),
-        key("precondition", Type::Enum(PRECONDITIONS), "How gradients are weighted before they are compared.").default("none"),
-        key("strata", Type::Enum(STRATA_MODES), "How the scores against several strata become one.").default("mean"),
-        key("invalid", Type::Score, "The score of an invalid task. The paper gives 0, above a valid task that points away.").default("-1.0").within("-1..1"),
+        key(
+            "precondition",
+            Type::Enum(PRECONDITIONS),
+            "How gradients are weighted before they are compared.",
+        )
+        .default("none"),
+        key("strata", Type::Enum(STRATA_MODES), "How the scores against several strata become one.")
+            .default("mean"),
+        key(
+            "invalid",
+            Type::Score,
+            "The score of an invalid task. The paper gives 0, above a valid task that points away.",
+        )
+        .default("-1.0")
+        .within("-1..1"),
     ],
 };
 
@@ -493,15 +592,20 @@ static SELECT: Block = Block {
         key("growth", Type::Enum(GROWTH), "Whether earlier rounds' tasks stay.").default("union"),
         key("min_score", Type::Score, "The least score; unset means no such bound.").within("-1..1"),
         key("top", Type::Ratio, "The best share of the scored tasks.").default("100%").within("0%..100%"),
-        key("per_repo", Type::Range(&Type::Ratio), "Share of the selection that one repository may have.").default("..100%"),
-        key("replay", Type::Ratio, "Share of the selection that is drawn from earlier rounds, so that old skills are kept.").default("10%").within("0%..100%"),
+        key("per_repo", Type::Range(&Type::Ratio), "Share of the selection that one repository may have.")
+            .default("..100%"),
+        key(
+            "replay",
+            Type::Ratio,
+            "Share of the selection that is drawn from earlier rounds, so that old skills are kept.",
+        )
+        .default("10%")
+        .within("0%..100%"),
     ],
 };
 
-const GROWTH: &[Variant] = &[
-    variant("union", "new tasks join the earlier ones"),
-    variant("replace", "new tasks replace them"),
-];
+const GROWTH: &[Variant] =
+    &[variant("union", "new tasks join the earlier ones"), variant("replace", "new tasks replace them")];
 
 /// Training of one hat.
 pub static TRAIN: Block = Block {
@@ -511,8 +615,14 @@ pub static TRAIN: Block = Block {
     content: Content::Plain,
     doc: "Trains the model under one of its hats: `train solver`, `train generator`.",
     keys: &[
-        key("method", Type::Enum(METHODS), "How rewards become advantages; unset means gdpo for the solver and grpo for the generator."),
-        key("lr", Type::Float, "The step size: 0.05 suits the rewriter, 1e-6 an adapter of a large model.").default("0.05").within("0..10"),
+        key(
+            "method",
+            Type::Enum(METHODS),
+            "How rewards become advantages; unset means gdpo for the solver and grpo for the generator.",
+        ),
+        key("lr", Type::Float, "The step size: 0.05 suits the rewriter, 1e-6 an adapter of a large model.")
+            .default("0.05")
+            .within("0..10"),
         key("clip", Type::Float, "How far the probability ratio may leave 1.").default("0.2").within("0..1"),
         key("weighting", Type::Enum(WEIGHTING), "When the reward's weights count.").default("off"),
         key("epochs", Type::Int, "Passes over the selection.").default("1").within("1..1000"),
@@ -522,7 +632,10 @@ pub static TRAIN: Block = Block {
 
 const METHODS: &[Variant] = &[
     variant("grpo", "the whole reward, centred and scaled within a task's attempts"),
-    variant("gdpo", "each component of the reward centred and scaled apart, then summed, then over the batch"),
+    variant(
+        "gdpo",
+        "each component of the reward centred and scaled apart, then summed, then over the batch",
+    ),
 ];
 const WEIGHTING: &[Variant] = &[
     variant("off", "the components are summed plainly"),
@@ -537,9 +650,15 @@ pub static REWARD: Block = Block {
     content: Content::Plain,
     doc: "The weights of what an attempt earns.",
     keys: &[
-        key("all_pass", Type::Float, "Every failing test fixed and every passing test kept.").default("0.5").within("0..1000"),
-        key("fixed", Type::Float, "The share of the failing tests that were fixed.").default("0.3").within("0..1000"),
-        key("kept", Type::Float, "The share of the passing tests that were kept.").default("0.2").within("0..1000"),
+        key("all_pass", Type::Float, "Every failing test fixed and every passing test kept.")
+            .default("0.5")
+            .within("0..1000"),
+        key("fixed", Type::Float, "The share of the failing tests that were fixed.")
+            .default("0.3")
+            .within("0..1000"),
+        key("kept", Type::Float, "The share of the passing tests that were kept.")
+            .default("0.2")
+            .within("0..1000"),
     ],
 };
 
@@ -562,8 +681,13 @@ static STOP: Block = Block {
     content: Content::Plain,
     doc: "Ends the curriculum when the upper 95 % bound of the paired gain stays below `min_gain` for `patience` rounds.",
     keys: &[
-        key("metric", Type::Metric, "What is watched: a validation block, so that the benches stay a test.").required().once(),
-        key("min_gain", Type::Points, "The gain that is worth another round.").default("0.5pp").within("0pp..100pp").once(),
+        key("metric", Type::Metric, "What is watched: a validation block, so that the benches stay a test.")
+            .required()
+            .once(),
+        key("min_gain", Type::Points, "The gain that is worth another round.")
+            .default("0.5pp")
+            .within("0pp..100pp")
+            .once(),
         key("patience", Type::Int, "Rounds without it before the end.").default("2").within("1..100").once(),
     ],
 };
@@ -578,7 +702,10 @@ static BUDGET: Block = Block {
         key("cost", Type::Money, "Money for model calls.").policy().once(),
         key("gpu_time", Type::Duration, "GPU time.").policy().once(),
         key("wall", Type::Duration, "Time on the clock.").policy().once(),
-        key("on_limit", Type::Enum(ON_LIMIT), "What happens at a limit.").default("finish_round").policy().once(),
+        key("on_limit", Type::Enum(ON_LIMIT), "What happens at a limit.")
+            .default("finish_round")
+            .policy()
+            .once(),
     ],
 };
 
@@ -613,15 +740,15 @@ pub static SWEEP: Block = Block {
     content: Content::Axes,
     doc: "A grid of variations, used with `--sweep NAME`: each path takes each of its values. Stages that two cells share run once.",
     keys: &[
-        key("repeat", Type::Int, "Curriculum seeds for each cell; results carry intervals.").default("1").within("1..1000"),
+        key("repeat", Type::Int, "Curriculum seeds for each cell; results carry intervals.")
+            .default("1")
+            .within("1..1000"),
         key("arrange", Type::Enum(ARRANGE), "How the lists combine.").default("grid"),
     ],
 };
 
-const ARRANGE: &[Variant] = &[
-    variant("grid", "every combination"),
-    variant("zip", "first with first, second with second"),
-];
+const ARRANGE: &[Variant] =
+    &[variant("grid", "every combination"), variant("zip", "first with first, second with second")];
 
 /// Cells to leave out.
 pub static SKIP: Block = Block {

@@ -79,9 +79,10 @@ impl<'a> Walk<'a> {
             if known.is_none() {
                 let place = Place { file, from: ty.at, to: ty.at + 1 };
                 let types = param_types();
-                let mut problem = Problem::new(Code::E0301, place, format!("`{}` is not a type of parameters", ty.text))
-                    .label("unknown type")
-                    .help(format!("the types are {}", listed(&types, "and")));
+                let mut problem =
+                    Problem::new(Code::E0301, place, format!("`{}` is not a type of parameters", ty.text))
+                        .label("unknown type")
+                        .help(format!("the types are {}", listed(&types, "and")));
                 if let Some(meant) = nearest(&ty.text, types.iter().map(String::as_str)) {
                     problem = problem.fix(format!("write `{meant}`"), place, meant);
                 }
@@ -151,7 +152,9 @@ impl<'a> Walk<'a> {
             match &item.kind {
                 ItemKind::Use { .. } | ItemKind::Param { .. } => {}
                 ItemKind::Setting { path, .. } => self.stray_setting(file, path),
-                ItemKind::Block { path, labels, items } => self.top_block(file, item, path, labels, items.as_deref()),
+                ItemKind::Block { path, labels, items } => {
+                    self.top_block(file, item, path, labels, items.as_deref())
+                }
             }
         }
     }
@@ -165,16 +168,26 @@ impl<'a> Walk<'a> {
             .filter(|(_, _, key)| key.name == name)
             .filter_map(|(path, ..)| path.strip_suffix(&format!(".{name}")).map(str::to_owned))
             .collect();
-        let mut problem = Problem::new(Code::E0209, place, format!("`{name}` cannot be set outside of a block"))
-            .label("at the top of the file");
+        let mut problem =
+            Problem::new(Code::E0209, place, format!("`{name}` cannot be set outside of a block"))
+                .label("at the top of the file");
         problem = match homes.as_slice() {
             [] => problem.help("settings stand inside blocks such as `curriculum main { ... }`"),
-            homes => problem.help(format!("it is a setting of {}", listed(&homes[..homes.len().min(4)], "and"))),
+            homes => {
+                problem.help(format!("it is a setting of {}", listed(&homes[..homes.len().min(4)], "and")))
+            }
         };
         self.problem(problem);
     }
 
-    fn top_block(&mut self, file: FileId, item: &Item, path: &Path, labels: &[Label], items: Option<&[Item]>) {
+    fn top_block(
+        &mut self,
+        file: FileId,
+        item: &Item,
+        path: &Path,
+        labels: &[Label],
+        items: Option<&[Item]>,
+    ) {
         let (from, to) = path_range(path);
         let place = Place { file, from, to };
         let Some((kind, block)) = path_word(path).and_then(schema::top) else {
@@ -196,8 +209,10 @@ impl<'a> Walk<'a> {
                         .fix(format!("write `{name}`"), place, name)
                         .unsure()
                 }
-                _ => Problem::new(Code::E0210, place, format!("a {} takes one name as its label", block.word))
-                    .label("not one name"),
+                _ => {
+                    Problem::new(Code::E0210, place, format!("a {} takes one name as its label", block.word))
+                        .label("not one name")
+                }
             };
             self.problem(problem);
             return;
@@ -243,7 +258,8 @@ impl<'a> Walk<'a> {
     }
 
     fn unknown_top(&mut self, place: Place, word: &str) {
-        let words: Vec<&str> = schema::TOP.iter().map(|(_, block)| block.word).chain(["use", "param"]).collect();
+        let words: Vec<&str> =
+            schema::TOP.iter().map(|(_, block)| block.word).chain(["use", "param"]).collect();
         let mut problem =
             Problem::new(Code::E0205, place, format!("there is no block called `{word}`")).label("unknown");
         let inner = schema::CURRICULUM.block(word).is_some();
@@ -313,9 +329,10 @@ impl<'a> Walk<'a> {
     fn assign(&mut self, here: &Here, address: &str, key: &'static Key, rounds: Rounds, value: &Written) {
         let place = here.place((value.from, value.to));
         if rounds != Rounds::All && !key.per_round {
-            let problem = Problem::new(Code::E0506, place, format!("`{}` cannot differ between rounds", key.name))
-                .label("in one round only")
-                .help("set it once for the whole curriculum");
+            let problem =
+                Problem::new(Code::E0506, place, format!("`{}` cannot differ between rounds", key.name))
+                    .label("in one round only")
+                    .help("set it once for the whole curriculum");
             self.problem(problem);
             return;
         }
@@ -356,7 +373,9 @@ impl<'a> Walk<'a> {
     /// Checks a parameter's value against the range it was declared with.
     fn check_param(&mut self, id: EntityId, assignment: &Assignment) {
         let Some(param) = self.out.params.get(&id).cloned() else { return };
-        let (Some(ty), Some((from, to)), Some(value)) = (param.ty, &param.within, &assignment.value) else { return };
+        let (Some(ty), Some((from, to)), Some(value)) = (param.ty, &param.within, &assignment.value) else {
+            return;
+        };
         if !typing::is_within(value, from.as_ref(), to.as_ref()) {
             let shown = crate::value::show(value, ty, &|_| String::new());
             let name = self.names.entity(id).address.clone();
@@ -370,7 +389,11 @@ impl<'a> Walk<'a> {
     fn text_of(&self, _: FileId, written: &Written) -> String {
         match &written.kind {
             crate::syntax::ValueKind::Range(ends) => {
-                format!("{}..{}", ends.0.as_deref().unwrap_or_default(), ends.1.as_deref().unwrap_or_default())
+                format!(
+                    "{}..{}",
+                    ends.0.as_deref().unwrap_or_default(),
+                    ends.1.as_deref().unwrap_or_default()
+                )
             }
             _ => String::new(),
         }
@@ -417,7 +440,13 @@ impl<'a> Walk<'a> {
     }
 
     /// Reads the labels of an inner block, and returns where its content goes.
-    fn labelled(&mut self, here: &Here, block: &'static Block, item: &Item, labels: &[Label]) -> Option<Here> {
+    fn labelled(
+        &mut self,
+        here: &Here,
+        block: &'static Block,
+        item: &Item,
+        labels: &[Label],
+    ) -> Option<Here> {
         let mut next = Here { block, ..here.clone() };
         let word = block.word;
         let wrong = |at: Option<&Label>, message: String, help: String| {
@@ -427,7 +456,11 @@ impl<'a> Walk<'a> {
         match (block.labels, labels) {
             (Labels::None, []) => next.address = format!("{}.{word}", here.address),
             (Labels::None, [label, ..]) => {
-                let problem = wrong(Some(label), format!("`{word}` takes no label"), format!("write `{word} {{ ... }}`"));
+                let problem = wrong(
+                    Some(label),
+                    format!("`{word}` takes no label"),
+                    format!("write `{word} {{ ... }}`"),
+                );
                 self.problem(problem);
                 return None;
             }
@@ -452,7 +485,8 @@ impl<'a> Walk<'a> {
             (Labels::Source, _) => {
                 let what = if word == "dir" { "folder" } else { "name" };
                 let help = format!("write `{word} \"{what}\" {{ ... }}`");
-                let problem = wrong(labels.first(), format!("`{word}` is followed by a {what} in quotes"), help);
+                let problem =
+                    wrong(labels.first(), format!("`{word}` is followed by a {what} in quotes"), help);
                 self.problem(problem);
                 return None;
             }
@@ -478,13 +512,17 @@ impl<'a> Walk<'a> {
         let clash = repos.iter().find(|repo| repo.name == name).map(|repo| repo.place);
         repos.push(Repo { name: name.clone(), block, source: source.to_owned(), place });
         if source.is_empty() {
-            self.problem(Problem::new(Code::E0210, place, format!("`{block}` needs a name in the quotes")).label("empty"));
+            self.problem(
+                Problem::new(Code::E0210, place, format!("`{block}` needs a name in the quotes"))
+                    .label("empty"),
+            );
         }
         if let Some(first) = clash {
-            let problem = Problem::new(Code::E0201, place, format!("two repositories here are called `{name}`"))
-                .label("again here")
-                .other(first, "first here")
-                .help(format!("give one a name of its own: `{block} \"{source}\" other_name {{ ... }}`"));
+            let problem =
+                Problem::new(Code::E0201, place, format!("two repositories here are called `{name}`"))
+                    .label("again here")
+                    .other(first, "first here")
+                    .help(format!("give one a name of its own: `{block} \"{source}\" other_name {{ ... }}`"));
             self.problem(problem);
         }
     }

@@ -177,7 +177,9 @@ impl Walk<'_> {
                         continue;
                     }
                     match path_word(path).and_then(|word| block.key(word)) {
-                        Some(key) => self.assign(&here, &format!("{label}.{}", key.name), key, Rounds::All, value),
+                        Some(key) => {
+                            self.assign(&here, &format!("{label}.{}", key.name), key, Rounds::All, value)
+                        }
                         None => sweep.axes.extend(self.axis(file, path, value, true)),
                     }
                 }
@@ -228,15 +230,20 @@ impl Walk<'_> {
             ValueKind::List(values) => values,
             _ if !needs_list => std::slice::from_ref(value),
             _ => {
-                let problem = Problem::new(Code::E0513, place, format!("`{name}` needs a list of values to sweep over"))
-                    .label("not a list")
-                    .help("write `[a, b, c]`");
+                let problem = Problem::new(
+                    Code::E0513,
+                    place,
+                    format!("`{name}` needs a list of values to sweep over"),
+                )
+                .label("not a list")
+                .help("write `[a, b, c]`");
                 self.problem(problem);
                 return None;
             }
         };
         if values.is_empty() {
-            let problem = Problem::new(Code::E0513, place, format!("`{name}` has no value to take")).label("empty");
+            let problem =
+                Problem::new(Code::E0513, place, format!("`{name}` has no value to take")).label("empty");
             self.problem(problem);
             return None;
         }
@@ -262,9 +269,10 @@ impl Walk<'_> {
             return;
         };
         if skip.values.iter().any(|value| value.is_some() && !axis.values.contains(value)) {
-            let problem = Problem::new(Code::E0513, skip.place, format!("`{}` never takes this value", skip.path))
-                .label("nothing to skip")
-                .other(axis.place, "its values");
+            let problem =
+                Problem::new(Code::E0513, skip.place, format!("`{}` never takes this value", skip.path))
+                    .label("nothing to skip")
+                    .other(axis.place, "its values");
             self.problem(problem);
         }
     }
@@ -272,9 +280,10 @@ impl Walk<'_> {
     fn check_sweep(&mut self, here: &Here, sweep: &Sweep) {
         let place = self.names.entity(here.entity).place;
         if sweep.axes.is_empty() && !self.out.slots.contains_key(&format!("{}.repeat", here.address)) {
-            let problem = Problem::new(Code::E0513, place, format!("the sweep `{}` varies nothing", sweep.name))
-                .label("no list of values")
-                .help("write a path and its values: `main.score.mode = [cosine, dot]`");
+            let problem =
+                Problem::new(Code::E0513, place, format!("the sweep `{}` varies nothing", sweep.name))
+                    .label("no list of values")
+                    .help("write a path and its values: `main.score.mode = [cosine, dot]`");
             self.problem(problem);
         }
         let arrange = schema::SWEEP.key("arrange").and_then(|key| self.out.value(&here.address, key, None));
@@ -292,7 +301,9 @@ impl Walk<'_> {
     /// Applies the chosen cell of a sweep.
     fn cell(&mut self) {
         let Some(cell) = self.project.cell(self.db) else { return };
-        let Some(sweep) = self.out.sweeps.iter().find(|sweep| sweep.name == cell.sweep).cloned() else { return };
+        let Some(sweep) = self.out.sweeps.iter().find(|sweep| sweep.name == cell.sweep).cloned() else {
+            return;
+        };
         for (axis, choice) in sweep.axes.into_iter().zip(&cell.choice) {
             let assignment = Assignment {
                 value: axis.values.get(*choice).cloned().flatten(),
@@ -339,9 +350,10 @@ impl Walk<'_> {
                 continue;
             }
             let name = address.rsplit('.').next().unwrap_or(address);
-            let mut problem = Problem::new(Code::E0207, place, format!("`{name}` does not say `{}`", key.name))
-                .label(format!("`{} = ...` is missing", key.name))
-                .help(format!("`{}` takes {}", key.name, key.ty.describe()));
+            let mut problem =
+                Problem::new(Code::E0207, place, format!("`{name}` does not say `{}`", key.name))
+                    .label(format!("`{} = ...` is missing", key.name))
+                    .help(format!("`{}` takes {}", key.name, key.ty.describe()));
             if let Type::Ref(kinds) = key.ty
                 && let labels @ [_, ..] = self.names.labels_of(place.file, kinds).as_slice()
             {
@@ -373,7 +385,8 @@ impl Walk<'_> {
     fn overlapping_rounds(&mut self) {
         let mut problems = Vec::new();
         for setting in self.out.slots.values() {
-            let own: Vec<&Assignment> = setting.assignments.iter().filter(|a| a.layer == Layer::Round).collect();
+            let own: Vec<&Assignment> =
+                setting.assignments.iter().filter(|a| a.layer == Layer::Round).collect();
             for (index, later) in own.iter().enumerate() {
                 let clash = own[..index].iter().find(|earlier| match (earlier.rounds, later.rounds) {
                     (Rounds::Span(a, b), Rounds::Span(c, d)) => a.max(c) <= b.min(d),
@@ -385,10 +398,16 @@ impl Walk<'_> {
                     Rounds::Span(..) => {
                         Problem::new(Code::E0503, later.place, format!("two ranges of rounds set `{name}`"))
                             .label("again for some of the same rounds")
-                            .help("keep the ranges apart, or name the one round: an exact round beats a range")
+                            .help(
+                                "keep the ranges apart, or name the one round: an exact round beats a range",
+                            )
                     }
-                    _ => Problem::new(Code::E0206, later.place, format!("`{name}` is given twice for this round"))
-                        .label("again here"),
+                    _ => Problem::new(
+                        Code::E0206,
+                        later.place,
+                        format!("`{name}` is given twice for this round"),
+                    )
+                    .label("again here"),
                 };
                 problems.push(problem.other(earlier.place, "first set here"));
             }
@@ -400,9 +419,12 @@ impl Walk<'_> {
     fn shadowed_overrides(&mut self) {
         let mut problems = Vec::new();
         for setting in self.out.slots.values() {
-            let general = setting.assignments.iter().filter(|a| a.layer > Layer::Round && a.rounds == Rounds::All);
+            let general =
+                setting.assignments.iter().filter(|a| a.layer > Layer::Round && a.rounds == Rounds::All);
             for general in general {
-                let Some(own) = setting.assignments.iter().find(|a| a.rounds != Rounds::All) else { continue };
+                let Some(own) = setting.assignments.iter().find(|a| a.rounds != Rounds::All) else {
+                    continue;
+                };
                 let rounds = match own.rounds {
                     Rounds::Exact(round) => format!("round {round}"),
                     _ => "some rounds".to_owned(),

@@ -14,7 +14,14 @@ use crate::{
 };
 
 impl Walk<'_> {
-    pub(super) fn gate_item(&mut self, here: &Here, item: &Item, path: &Path, labels: &[Label], items: &[Item]) {
+    pub(super) fn gate_item(
+        &mut self,
+        here: &Here,
+        item: &Item,
+        path: &Path,
+        labels: &[Label],
+        items: &[Item],
+    ) {
         let head = here.place(item.head());
         let label = match labels {
             [] => None,
@@ -107,7 +114,14 @@ impl Walk<'_> {
         }
     }
 
-    fn unknown_gate(&mut self, here: &Here, parts: &[&str], part: usize, meant: Option<String>, place: Place) {
+    fn unknown_gate(
+        &mut self,
+        here: &Here,
+        parts: &[&str],
+        part: usize,
+        meant: Option<String>,
+        place: Place,
+    ) {
         let builtin: Vec<&str> = schema::GATES.iter().map(|gate| gate.block.word).collect();
         let near = nearest(parts[0], builtin.iter().copied()).map(str::to_owned).filter(|_| part == 0);
         let message = format!("there is no gate called `{}`", parts.join("."));
@@ -116,7 +130,11 @@ impl Walk<'_> {
             let mut fixed = parts.to_vec();
             fixed[part] = &meant;
             let fixed = fixed.join(".");
-            problem = problem.help(format!("did you mean `{fixed}`?")).fix(format!("write `{fixed}`"), place, fixed);
+            problem = problem.help(format!("did you mean `{fixed}`?")).fix(
+                format!("write `{fixed}`"),
+                place,
+                fixed,
+            );
         } else {
             let own = self.names.labels_of(here.file, &[Kind::Gate]);
             let all: Vec<&str> = builtin.into_iter().chain(own.iter().map(String::as_str)).collect();
@@ -133,7 +151,8 @@ impl Walk<'_> {
             problem = problem.help(format!("did you mean `{meant}`?"));
         } else if let Some(last) = base.last() {
             let base = listed(&base, "and");
-            problem = problem.help(format!("say where it stands, such as `after = {last}`, or change one of {base}"));
+            problem = problem
+                .help(format!("say where it stands, such as `after = {last}`, or change one of {base}"));
         }
         self.problem(problem);
     }

@@ -42,7 +42,9 @@ impl Walk<'_> {
             part += used;
         }
         match at.block.key(parts[part]) {
-            Some(key) => Ok(Target { address: format!("{}.{}", at.address, key.name), key, rounds: at.rounds }),
+            Some(key) => {
+                Ok(Target { address: format!("{}.{}", at.address, key.name), key, rounds: at.rounds })
+            }
             None => Err(self.stuck(&at, part, parts)),
         }
     }
@@ -164,8 +166,9 @@ impl Walk<'_> {
     }
 
     fn leads_nowhere(&mut self, parts: &[&str], part: usize, meant: Option<String>, place: Place) {
-        let mut problem = Problem::new(Code::E0202, place, format!("the path `{}` leads nowhere", parts.join(".")))
-            .label(format!("there is nothing called `{}`", parts[part]));
+        let mut problem =
+            Problem::new(Code::E0202, place, format!("the path `{}` leads nowhere", parts.join(".")))
+                .label(format!("there is nothing called `{}`", parts[part]));
         problem = match meant {
             Some(meant) => {
                 let mut fixed = parts.to_vec();
@@ -173,7 +176,8 @@ impl Walk<'_> {
                 let fixed = fixed.join(".");
                 problem.help(format!("did you mean `{fixed}`?")).fix(format!("write `{fixed}`"), place, fixed)
             }
-            None => problem.help("a path begins with a label of the file, as in `main.score.mode`, or with `param`"),
+            None => problem
+                .help("a path begins with a label of the file, as in `main.score.mode`, or with `param`"),
         };
         self.problem(problem);
     }
@@ -196,7 +200,11 @@ impl Walk<'_> {
         let message = format!("`{}` has no setting called `{word}`", stuck.block.word);
         let problem = Problem::new(Code::E0205, place, message).label("unknown");
         if let Some(meant) = nearest(word, stuck.known.iter().map(String::as_str)) {
-            return problem.help(format!("did you mean `{meant}`?")).fix(format!("write `{meant}`"), place, meant);
+            return problem.help(format!("did you mean `{meant}`?")).fix(
+                format!("write `{meant}`"),
+                place,
+                meant,
+            );
         }
         let problem = match elsewhere(word, stuck.block) {
             Some(homes) => problem.help(format!("`{word}` is a setting of {homes}")),
@@ -209,13 +217,20 @@ impl Walk<'_> {
     }
 
     /// Returns the problem of a block that its surroundings do not know.
-    pub(super) fn unknown_block(&self, here: &Here, path: &Path, labels: &[Label], has_braces: bool) -> Problem {
+    pub(super) fn unknown_block(
+        &self,
+        here: &Here,
+        path: &Path,
+        labels: &[Label],
+        has_braces: bool,
+    ) -> Problem {
         let (from, to) = path_range(path);
         let place = here.place((from, to));
         let word = path_text(path);
         let block = here.block;
         if let Some(key) = block.key(&word) {
-            let problem = Problem::new(Code::E0205, place, format!("`{word}` is a setting, not a block")).label("a setting");
+            let problem = Problem::new(Code::E0205, place, format!("`{word}` is a setting, not a block"))
+                .label("a setting");
             let value = match labels {
                 [Label::Name(value)] => Some(value.text.to_string()),
                 [Label::Text(_, value)] => Some(crate::value::quote(value)),
@@ -241,7 +256,11 @@ impl Walk<'_> {
         let blocks = block.blocks.iter().map(|block| block.word);
         let known: Vec<&str> = blocks.chain(block.keys.iter().map(|key| key.name)).collect();
         if let Some(meant) = nearest(&word, known.iter().copied()) {
-            return problem.help(format!("did you mean `{meant}`?")).fix(format!("write `{meant}`"), place, meant);
+            return problem.help(format!("did you mean `{meant}`?")).fix(
+                format!("write `{meant}`"),
+                place,
+                meant,
+            );
         }
         if schema::gate(&word).is_some() {
             return problem.help(format!("`{word}` is a gate: it stands inside `gates {{ ... }}`"));

@@ -1,0 +1,249 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// Builds self-evolving curricula for coding agents from `.sswe` files.
+#[derive(Debug, Parser)]
+#[command(
+    name = "sswe",
+    version,
+    about,
+    after_help = "Examples:\n  sswe init                     write a commented starter file\n  sswe check                    say everything that is wrong with it\n  sswe plan                     show the stages it means\n  sswe explain E0204            explain a mistake\n\n`sswe` alone says what to do next in this folder."
+)]
+pub(crate) struct Args {
+    /// When to use colour; NO_COLOR and CLICOLOR_FORCE are respected
+    #[arg(long, global = true, value_enum, default_value_t = When::Auto, value_name = "WHEN")]
+    pub(crate) color: When,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// When something is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Write a commented starter file
+    #[command(after_help = "Example:\n  sswe init my_curriculum.sswe")]
+    Init(Init),
+    /// Say everything that is wrong with files; reads no network and runs nothing
+    #[command(
+        after_help = "Examples:\n  sswe check                          the one .sswe file of this folder\n  sswe check a.sswe b.sswe            several\n  cat a.sswe | sswe check -           standard input\n  sswe check --profile smoke          as that profile changes it\n  sswe check --output github          annotations for a workflow\n\nExit code: 0 when there are no errors, else 1."
+    )]
+    Check(Check),
+    /// Lay files out in the one canonical way
+    #[command(
+        after_help = "Examples:\n  sswe fmt                 rewrite the file of this folder\n  sswe fmt --check         only say whether it would change (exit code 1)\n  sswe fmt --diff          show what would change\n  sswe fmt - < a.sswe      from standard input to standard output"
+    )]
+    Fmt(Fmt),
+    /// Apply the suggestions that cannot change what was meant
+    #[command(
+        after_help = "Examples:\n  sswe fix                 apply the safe suggestions\n  sswe fix --diff          show what would change\n  sswe fix --all           apply also those that a person should look at"
+    )]
+    Fix(Fix),
+    /// Show what settings are worth, and where that comes from
+    #[command(
+        after_help = "Examples:\n  sswe show                            everything the file sets\n  sswe show main.select                one block\n  sswe show main.r3.select.top         one setting in round 3, with every value that lost\n  sswe show --defaults                 defaults too\n  sswe show --json --set main.rounds=1"
+    )]
+    Show(Show),
+    /// Show the stages a file means, in the order they run
+    #[command(
+        after_help = "Examples:\n  sswe plan                         one line for each stage\n  sswe plan --full                  with inputs and settings\n  sswe plan --round 3               one round\n  sswe plan --sweep ablation        the cells of a sweep and what they share\n  sswe plan --output json           one object a line"
+    )]
+    Plan(Plan),
+    /// Draw the stages as a graph
+    #[command(
+        after_help = "Examples:\n  sswe graph --format svg > stages.svg\n  sswe graph --format dot | dot -Tpng > stages.png\n  sswe graph --format json"
+    )]
+    Graph(Graph),
+    /// Explain a code, a setting or a block
+    #[command(
+        after_help = "Examples:\n  sswe explain E0204\n  sswe explain gate-order\n  sswe explain stable.runs\n  sswe explain score\n  sswe explain --list"
+    )]
+    Explain(Explain),
+    /// Print the JSON Schema of what sswe prints, or the table of settings
+    #[command(
+        after_help = "Examples:\n  sswe schema                 the names\n  sswe schema diagnostic      what `check --output json` prints"
+    )]
+    Schema(Schema),
+    /// Print a completion script for a shell
+    #[command(
+        after_help = "Example:\n  sswe completions bash > ~/.local/share/bash-completion/completions/sswe"
+    )]
+    Completions(Completions),
+    /// Print the manual page, or write one for each command
+    #[command(after_help = "Examples:\n  sswe man | man -l -\n  sswe man --dir /usr/local/share/man/man1")]
+    Man(Man),
+}
+
+/// How a file is compiled: shared by all commands that read one.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct Compile {
+    /// Profiles to apply, separated by commas
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) profile: Vec<String>,
+    /// Settings that override the file, such as main.score.mode=dot
+    #[arg(long, value_name = "PATH=VALUE")]
+    pub(crate) set: Vec<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Init {
+    /// The file to write
+    #[arg(default_value = "curriculum.sswe")]
+    pub(crate) file: PathBuf,
+}
+
+/// How findings are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people
+    Human,
+    /// One JSON object a line
+    Json,
+    /// Annotations of a GitHub workflow
+    Github,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Check {
+    /// The files; `-` is standard input
+    pub(crate) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) compile: Compile,
+    /// How findings are printed
+    #[arg(long, value_enum, default_value_t = Output::Human, value_name = "FORM")]
+    pub(crate) output: Output,
+    /// Print every finding, not only the first fifty
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Fmt {
+    /// The files; `-` formats standard input to standard output
+    pub(crate) files: Vec<PathBuf>,
+    /// Write nothing; exit with 1 if a file would change
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Write nothing; print what would change
+    #[arg(long)]
+    pub(crate) diff: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Fix {
+    /// The files; `-` mends standard input to standard output
+    pub(crate) files: Vec<PathBuf>,
+    /// Apply also the suggestions that a person should look at
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Write nothing; print what would change
+    #[arg(long)]
+    pub(crate) diff: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Show {
+    /// Paths of settings or blocks, and the file (a name that ends in .sswe, or `-`)
+    #[arg(value_name = "PATH|FILE")]
+    pub(crate) what: Vec<String>,
+    /// Show settings that nothing sets, too
+    #[arg(long)]
+    pub(crate) defaults: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) compile: Compile,
+}
+
+/// Plain text or JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Plain {
+    /// For people
+    Human,
+    /// One JSON object a line
+    Json,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Plan {
+    /// The file; `-` is standard input
+    pub(crate) file: Option<PathBuf>,
+    /// Show inputs and settings of each stage
+    #[arg(long)]
+    pub(crate) full: bool,
+    /// Show only the stages of this round
+    #[arg(long, value_name = "N")]
+    pub(crate) round: Option<u32>,
+    /// Plan every cell of this sweep
+    #[arg(long, value_name = "NAME")]
+    pub(crate) sweep: Option<String>,
+    /// How stages are printed
+    #[arg(long, value_enum, default_value_t = Plain::Human, value_name = "FORM")]
+    pub(crate) output: Plain,
+    #[command(flatten)]
+    pub(crate) compile: Compile,
+}
+
+/// The form of a graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GraphFormat {
+    /// Nodes and edges
+    Json,
+    /// For Graphviz
+    Dot,
+    /// A picture
+    Svg,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Graph {
+    /// The file; `-` is standard input
+    pub(crate) file: Option<PathBuf>,
+    /// The form of the graph
+    #[arg(long, value_enum, default_value_t = GraphFormat::Svg)]
+    pub(crate) format: GraphFormat,
+    #[command(flatten)]
+    pub(crate) compile: Compile,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Explain {
+    /// A code (E0204), its name (wrong-kind), a setting (stable.runs) or a block (score)
+    #[arg(required_unless_present = "list")]
+    pub(crate) what: Option<String>,
+    /// List every code and setting
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t = Plain::Human, value_name = "FORM")]
+    pub(crate) output: Plain,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Schema {
+    /// Which schema; without it, their names
+    pub(crate) name: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Completions {
+    /// The shell
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Man {
+    /// Write one page for each command into this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+}
