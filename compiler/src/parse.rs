@@ -40,7 +40,7 @@ const MAX_PROBLEMS: usize = 200;
 
 /// Returns the tree of a text and what is wrong with its syntax; a file has a header.
 pub(crate) fn parse(source: &str, lexed: &Lexed, has_header: bool) -> (Tree, Vec<Problem>) {
-    let mut parser = Parser { source, lexed, problems: Vec::new(), pos: 0 };
+    let mut parser = Parser { source, lexed, problems: Vec::new(), pos: 0, ended_early: 0 };
     parser.lexical();
     let edition = if has_header { parser.header() } else { None };
     let items = parser.items(0, None);
@@ -54,6 +54,8 @@ struct Parser<'a> {
     lexed: &'a Lexed,
     problems: Vec<Problem>,
     pos: At,
+    /// Blocks that were ended without their brace, because a top-level block began.
+    ended_early: usize,
 }
 
 impl Parser<'_> {
@@ -184,6 +186,13 @@ impl Parser<'_> {
             };
             match kind {
                 Kind::CloseBrace if open.is_some() => return items,
+                // The brace of a block that we thought was never closed.
+                Kind::CloseBrace if self.ended_early > 0 => {
+                    self.ended_early -= 1;
+                    self.pos += 1;
+                    separated = true;
+                    continue;
+                }
                 Kind::CloseBrace | Kind::CloseList | Kind::CloseCall => {
                     let text = self.text(self.pos).to_owned();
                     self.push(
@@ -202,13 +211,18 @@ impl Parser<'_> {
                 && self.is_top_item(self.pos)
             {
                 self.unclosed(open, Some(self.pos));
+                self.ended_early += 1;
                 return items;
             }
-            if !separated && !self.starts_line(self.pos) {
+            let from = self.pos;
+            if !separated && !self.starts_line(from) {
                 self.missing_separator();
+                if kind != Kind::Name {
+                    self.recover(from);
+                    continue;
+                }
             }
             separated = false;
-            let from = self.pos;
             match self.item(depth) {
                 Some(item) => items.push(item),
                 None => self.recover(from),
@@ -302,14 +316,19 @@ impl Parser<'_> {
     fn missing_separator(&mut self) {
         let at = self.pos;
         let found = item::describe(self.kind(at), self.text(at));
-        if matches!(self.kind(at), Some(Kind::Stray)) {
-            return;
+        match self.kind(at) {
+            // The lexer has already said what is wrong here.
+            Some(Kind::Stray | Kind::OpenText) => {}
+            Some(Kind::Name) => self.push(
+                problem(Code::E0105, at, at + 1, format!("expected a comma or a new line before {found}"))
+                    .label("a new item starts here")
+                    .fix("add a comma", place(at, at), ", "),
+            ),
+            _ => self.push(
+                problem(Code::E0101, at, at + 1, format!("expected a comma or a new line, found {found}"))
+                    .label("not expected here"),
+            ),
         }
-        self.push(
-            problem(Code::E0105, at, at + 1, format!("expected a comma or a new line before {found}"))
-                .label("a new item starts here")
-                .fix("add a comma", place(at, at), ", "),
-        );
     }
 
     fn unclosed(&mut self, open: At, next: Option<At>) {
@@ -340,30 +359,54 @@ impl Parser<'_> {
 
     /// Skips to the next place where an item can start.
     fn recover(&mut self, from: At) {
-        if self.pos == from {
-            self.pos += 1;
-        }
+        // Where the mistake lies inside brackets, their commas and lines are no anchors.
+        let mut lists = 0u32;
         let mut depth = 0u32;
-        while let Some(kind) = self.kind(self.pos) {
-            if self.is_top_item(self.pos) {
-                return;
+        let mut at = from;
+        while let Some(kind) = self.kind(at) {
+            if at >= self.pos && at > from {
+                let is_anchor = match kind {
+                    Kind::CloseBrace => depth == 0,
+                    Kind::Comma => depth == 0 && lists == 0,
+                    Kind::Name => depth == 0 && self.starts_line(at) && (lists == 0 || self.is_item(at)),
+                    _ => false,
+                };
+                if is_anchor || self.is_top_item(at) {
+                    break;
+                }
             }
             match kind {
                 Kind::OpenBrace => depth += 1,
-                Kind::CloseBrace if depth == 0 => return,
-                Kind::CloseBrace => depth -= 1,
-                Kind::Comma if depth == 0 => return,
-                Kind::Name if depth == 0 && self.starts_line(self.pos) => return,
+                Kind::CloseBrace => depth = depth.saturating_sub(1),
+                Kind::OpenList | Kind::OpenCall => lists += 1,
+                Kind::CloseList | Kind::CloseCall => lists = lists.saturating_sub(1),
                 _ => {}
             }
-            self.pos += 1;
+            at += 1;
         }
+        self.pos = at.max(self.pos);
+    }
+
+    /// Returns whether the name at the start of a line begins an item rather than a value of a list.
+    fn is_item(&self, at: At) -> bool {
+        !self.starts_line(at + 1)
+            && matches!(
+                self.kind(at + 1),
+                Some(Kind::Equals | Kind::OpenBrace | Kind::Name | Kind::Text | Kind::RawText)
+            )
     }
 
     fn fail(&mut self, failure: Failure) {
         let at = failure.at;
         // The lexer has already said what is wrong there.
         if self.kind(at) == Some(Kind::Stray) {
+            return;
+        }
+        if self.kind(at) == Some(Kind::OpenBrace) && self.starts_line(at) && at > 0 {
+            self.push(
+                problem(Code::E0101, at, at + 1, "the `{` of a block stands on the line of its name")
+                    .label("on a line of its own"),
+            );
             return;
         }
         let found = match self.kind(at) {
@@ -427,6 +470,15 @@ mod tests {
         check("sswe\na {}", "E0106@1:1");
         check("", "E0106@1:1");
         check("sswe 1 pool cpu {}", "E0105@1:8");
+        check("sswe 1\na {\nb.\nc = 1 }", "E0101@3:2");
+        check("sswe 1\na { x = 1.5.6, y = 2 }", "E0101@2:12");
+        check("sswe 1\na { x = b., y = 2 }", "E0101@2:10");
+        check("sswe 1\na { x = [1,,2], y = [,] }", "E0101@2:12 E0101@2:22");
+        check("sswe 1\na b\n{ c = 1 }\nd {}", "E0101@3:1");
+        check("sswe 1\na { x = ''' }\nb {}", "E0103@2:11");
+        check("sswe 1\na { x = [12\n..200, 300\n/min, b\n.c, env\n(\"x\")] }", "");
+        check("sswe 1\nseeds a {\nuse \"x\" as y\n}\n", "E0102@2:9");
+        check("sswe 1\na {\n x = [b,\n c d,\n e]\n y = }", "E0105@4:4 E0101@6:4");
         check("sswe 1\nuse \"x\"\nuse \"y\" as\npool a {}", "E0101@3:1 E0101@4:1");
     }
 

@@ -14,6 +14,8 @@ pub(super) struct Cursor<'a> {
     source: &'a str,
     marks: &'a [Mark],
     at: At,
+    /// Inside brackets, where new lines do not matter.
+    in_brackets: bool,
 }
 
 /// The result of a parser over tokens.
@@ -22,7 +24,7 @@ pub(super) type Parsed<'a, T> = IResult<Cursor<'a>, T, Failure>;
 impl<'a> Cursor<'a> {
     pub(super) fn new(source: &'a str, lexed: &'a Lexed, at: At) -> Cursor<'a> {
         let marks = lexed.marks().get(at as usize..).unwrap_or_default();
-        Cursor { source, marks, at }
+        Cursor { source, marks, at, in_brackets: false }
     }
 
     pub(super) fn at(self) -> At {
@@ -33,9 +35,19 @@ impl<'a> Cursor<'a> {
         self.marks.first().map(|mark| mark.kind)
     }
 
-    /// Returns whether the next token begins a line, or there is none.
+    /// Returns whether the line ends before the next token, where lines matter.
     pub(super) fn starts_line(self) -> bool {
+        self.marks.first().is_none_or(|mark| mark.starts_line() && !self.in_brackets)
+    }
+
+    /// Returns whether the next token begins a line of the file, in brackets or not.
+    pub(super) fn begins_line(self) -> bool {
         self.marks.first().is_none_or(|mark| mark.starts_line())
+    }
+
+    /// Enters or leaves brackets; returns whether it was inside before.
+    pub(super) fn set_in_brackets(&mut self, inside: bool) -> bool {
+        std::mem::replace(&mut self.in_brackets, inside)
     }
 
     /// Returns the text of the next token.
@@ -103,6 +115,8 @@ pub(super) enum Want {
     Close(&'static str, At),
     /// A comma between the values of a list.
     Comma,
+    /// A name behind the dot that was just read.
+    AfterDot,
     /// Fewer levels.
     Shallower,
 }
@@ -114,6 +128,11 @@ impl Failure {
             Want::Thing(thing) => {
                 problem(Code::E0101, at, at + 1, format!("expected {thing}, found {found}"))
                     .label("not expected here")
+            }
+            // The dot is marked: the next token may be lines away.
+            Want::AfterDot => {
+                problem(Code::E0101, at - 1, at, format!("expected a name after `.`, found {found}"))
+                    .label("the name follows on this line")
             }
             // A point after the `=`: the next token may be lines away.
             Want::Value => {

@@ -4,7 +4,7 @@ use nom::{
     Parser as _,
     branch::alt,
     combinator::{map, opt},
-    multi::{many0, separated_list1},
+    multi::many0,
     sequence::preceded,
 };
 
@@ -39,7 +39,9 @@ fn import(input: Cursor<'_>) -> Parsed<'_, ItemKind> {
     let (rest, _) = name(input)?;
     let file_at = rest.at();
     let (rest, file) = string(rest)?;
-    let (rest, _) = word("as")(rest).map_err(|_| fail(rest, Want::Thing("`as` and a name for the file")))?;
+    let want =
+        if rest.starts_line() { "`as` and a name on the same line" } else { "`as` and a name for the file" };
+    let (rest, _) = word("as")(rest).map_err(|_| fail(rest, Want::Thing(want)))?;
     let (rest, alias) = on_line(name, "a name for the file")(rest)?;
     let file = (file_at, plain(&file));
     Ok((rest, ItemKind::Use { file, alias }))
@@ -49,9 +51,10 @@ fn param(input: Cursor<'_>) -> Parsed<'_, ItemKind> {
     let (rest, _) = name(input)?;
     let (rest, label) = name(rest)?;
     let colon = token(Kind::Colon, "`:` and a type, as in `param keep: ratio = 35%`");
-    let (rest, _) = colon(rest)?;
+    let (rest, _) = on_line(colon, "`:` and a type on this line")(rest)?;
     let (rest, ty) = on_line(name, "a type")(rest)?;
-    let (rest, _) = token(Kind::Equals, "`=` and a default")(rest)?;
+    let (rest, _) =
+        on_line(token(Kind::Equals, "`=` and a default"), "`=` and a default on this line")(rest)?;
     let (rest, default) = set_value(rest)?;
     let (rest, within) = match word("in")(rest) {
         Ok((rest, _)) => map(on_line(|input| value(input, 0), "a range"), Some).parse(rest)?,
@@ -86,7 +89,18 @@ fn starts_value(input: Cursor<'_>) -> bool {
 }
 
 fn path(input: Cursor<'_>) -> Parsed<'_, Path> {
-    separated_list1(same_line(Kind::Dot), name).parse(input)
+    let (mut rest, first) = name(input)?;
+    let mut parts = vec![first];
+    while rest.kind() == Some(Kind::Dot) && !rest.starts_line() {
+        let after = nom::Input::take_split(&rest, 1).0;
+        if after.kind() != Some(Kind::Name) || after.starts_line() {
+            return Err(fail(after, Want::AfterDot));
+        }
+        let (next, part) = name(after)?;
+        parts.push(part);
+        rest = next;
+    }
+    Ok((rest, parts))
 }
 
 /// Reads a token of `kind` that does not begin a line.
@@ -201,10 +215,12 @@ fn call_or_path(input: Cursor<'_>, depth: u32) -> Parsed<'_, ValueKind> {
 fn listed<'a>(input: Cursor<'a>, close: Kind, bracket: &'static str, depth: u32) -> Parsed<'a, Vec<Value>> {
     let open = input.at();
     let (mut rest, _) = nom::Input::take_split(&input, 1);
+    let was_inside = rest.set_in_brackets(true);
     let mut values = Vec::new();
     loop {
         if rest.kind() == Some(close) {
-            let (rest, _) = nom::Input::take_split(&rest, 1);
+            let (mut rest, _) = nom::Input::take_split(&rest, 1);
+            rest.set_in_brackets(was_inside);
             values.shrink_to_fit();
             return Ok((rest, values));
         }
@@ -217,7 +233,7 @@ fn listed<'a>(input: Cursor<'a>, close: Kind, bracket: &'static str, depth: u32)
             Some(Kind::Comma) => nom::Input::take_split(&after, 1).0,
             Some(kind) if kind == close => after,
             // `name =` or `name {` on the next line: the list was never closed.
-            _ if after.starts_line() || !starts_value(after) => return Err(unclosed(after, bracket, open)),
+            _ if after.begins_line() || !starts_value(after) => return Err(unclosed(after, bracket, open)),
             _ => return Err(fail(after, Want::Comma)),
         };
     }
@@ -225,7 +241,7 @@ fn listed<'a>(input: Cursor<'a>, close: Kind, bracket: &'static str, depth: u32)
 
 fn unclosed(input: Cursor<'_>, bracket: &'static str, open: u32) -> nom::Err<Failure> {
     match input.kind() {
-        Some(Kind::Stray | Kind::Comma | Kind::Equals | Kind::Colon) if !input.starts_line() => {
+        Some(Kind::Stray | Kind::Comma | Kind::Equals | Kind::Colon) if !input.begins_line() => {
             fail(input, Want::Thing("a value"))
         }
         _ => fail(input, Want::Close(bracket, open)),
