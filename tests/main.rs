@@ -1,1 +1,7 @@
-//! x
+//! The integration suite: one binary, described in `tests/README.md`.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+#![allow(clippy::print_stderr, reason = "what is skipped or pending is said aloud")]
+
+mod language;
+mod support;

@@ -19,6 +19,12 @@ impl Decimal {
     /// Zero.
     pub const ZERO: Decimal = Decimal { mantissa: 0, exponent: 0 };
 
+    /// One.
+    pub const ONE: Decimal = Decimal { mantissa: 1, exponent: 0 };
+
+    /// Minus one.
+    pub const MINUS_ONE: Decimal = Decimal { mantissa: -1, exponent: 0 };
+
     /// Returns `mantissa * 10^exponent`, or nothing when it is out of bounds.
     pub fn new(mantissa: i128, exponent: i32) -> Option<Decimal> {
         let mut value = Decimal { mantissa, exponent };

@@ -125,7 +125,7 @@ impl Printer<'_> {
                     let column = &mut columns[stop as usize];
                     match index == nth {
                         true => *column = width.max(*column),
-                        false => width += padding(width, *column),
+                        false => width += padding(width, *column, stop),
                     }
                     from = to;
                 }
@@ -145,7 +145,7 @@ impl Printer<'_> {
         let mut from = item.from;
         for (stop, to) in stops(item).into_iter().flatten() {
             self.tokens(from, to);
-            self.spaces(padding(self.line_width(), columns[stop as usize]));
+            self.spaces(padding(self.line_width(), columns[stop as usize], stop));
             from = to;
         }
         match &item.kind {
@@ -283,6 +283,8 @@ enum Stop {
     Label,
     /// The `=` of a setting, the `{` of a block.
     Value,
+    /// The `{` of a block with a string label; such labels differ widely in length.
+    Body,
     /// The type of a parameter.
     Type,
     /// The `=` of a parameter.
@@ -290,7 +292,7 @@ enum Stop {
 }
 
 /// The column of each [`Stop`], less the space before it.
-type Columns = [usize; 4];
+type Columns = [usize; 5];
 
 /// Returns the stops of an item, each with the token that stands there.
 fn stops(item: &Item) -> [Option<(Stop, At)>; 2] {
@@ -306,16 +308,16 @@ fn stops(item: &Item) -> [Option<(Stop, At)>; 2] {
                 Label::Text(at, _) => Some((Stop::Label, *at)),
                 Label::Name(_) | Label::Rounds { .. } => None,
             });
-            [text, items.as_ref().map(|_| (Stop::Value, head))]
+            let stop = if text.is_some() { Stop::Body } else { Stop::Value };
+            [text, items.as_ref().map(|_| (stop, head))]
         }
     }
 }
 
-fn padding(width: usize, column: usize) -> usize {
-    match column.saturating_sub(width) {
-        missing @ 0..=MAX_PADDING => missing,
-        _ => 0,
-    }
+fn padding(width: usize, column: usize, stop: Stop) -> usize {
+    let most = if matches!(stop, Stop::Body) { 4 * MAX_PADDING } else { MAX_PADDING };
+    let missing = column.saturating_sub(width);
+    if missing <= most { missing } else { 0 }
 }
 
 /// Returns whether a space stands between two tokens of one line.

@@ -79,12 +79,8 @@ impl<'a> Lint<'a> {
         const BRANCHES: &[&str] =
             &["main", "master", "develop", "dev", "trunk", "HEAD", "latest", "next", "stable"];
         for repo in repos.iter().filter(|repo| repo.block == "repo") {
-            let at = self
-                .settings
-                .slots
-                .iter()
-                .filter(|(address, _)| address.ends_with(&format!(".{}.at", repo.name)));
-            for assignment in at.flat_map(|(_, setting)| &setting.assignments) {
+            let at = self.settings.slots.get(&format!("{}.at", repo.address));
+            for assignment in at.map_or(&[][..], |setting| &setting.assignments) {
                 let Some(Value::Text(text)) = &assignment.value else { continue };
                 if BRANCHES.contains(&&**text) {
                     self.problems.push(

@@ -109,6 +109,8 @@ pub struct Setting {
 pub struct Repo {
     /// The name that stages use.
     pub name: String,
+    /// Where its settings are: `core.toolz`.
+    pub address: String,
     /// `repo`, `pypi` or `dir`.
     pub block: &'static str,
     /// The name, URL or path in quotes.

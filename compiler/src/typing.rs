@@ -1,6 +1,9 @@
 //! Fits a written value to the type of its slot, or says why it does not fit.
 
-use std::sync::Arc;
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock},
+};
 
 use crate::{
     decimal::Decimal,
@@ -8,7 +11,7 @@ use crate::{
     lex,
     names::{Miss, Names},
     parse,
-    schema::{Key, Kind},
+    schema::{self, Key, Kind},
     suggest::{listed, nearest},
     syntax::{ItemKind, Name, Piece, Value as Written, ValueKind, path_text},
     value::{self, BadNumber, Dimension, EntityId, Type, Value, Variant, measure},
@@ -83,8 +86,19 @@ pub(crate) fn default_of(key: &'static Key) -> Option<Value> {
     parse_bare(key.name, text, key.ty)
 }
 
-/// Returns the bounds of a key's `within`, fitted to its type.
-pub(crate) fn bounds_of(text: &str, ty: Type) -> Option<(Option<Value>, Option<Value>)> {
+/// From and to, both included; nothing where there is no bound.
+pub(crate) type Bounds = (Option<Value>, Option<Value>);
+
+/// Returns the bounds that the table writes as `text`, fitted to a type; each is read once.
+pub(crate) fn bounds_of(text: &'static str, ty: Type) -> Option<&'static Bounds> {
+    static BOUNDS: LazyLock<HashMap<(&str, Type), Option<Bounds>>> = LazyLock::new(|| {
+        let keys = schema::all_keys().into_iter().filter_map(|(_, _, key)| Some((key.within?, key.ty)));
+        keys.map(|(text, ty)| ((text, ty), read_bounds(text, ty))).collect()
+    });
+    BOUNDS.get(&(text, ty))?.as_ref()
+}
+
+fn read_bounds(text: &str, ty: Type) -> Option<Bounds> {
     let of: &'static Type = match ty {
         Type::Range(of) => of,
         Type::Int => &Type::Int,
@@ -315,8 +329,9 @@ fn number(slot: &Slot<'_>, text: &str, ty: Type, place: Place, found: &mut Found
         _ => None,
     };
     if let Some(range) = natural {
-        let (from, to) = bounds_of(range, Type::Float)?;
-        if !is_within(&converted, from.as_ref(), to.as_ref()) {
+        let top = Value::Number(Decimal::ONE);
+        let bottom = Value::Number(if ty == Type::Score { Decimal::MINUS_ONE } else { Decimal::ZERO });
+        if !is_within(&converted, Some(&bottom), Some(&top)) {
             found.problems.push(out_of_range(slot.name, text, range, place));
             return None;
         }

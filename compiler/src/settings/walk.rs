@@ -508,9 +508,10 @@ impl<'a> Walk<'a> {
     }
 
     fn add_repo(&mut self, here: &Here, block: &'static str, source: &str, name: String, place: Place) {
+        let address = format!("{}.{name}", here.address);
         let repos = self.out.repos.entry(here.entity).or_default();
         let clash = repos.iter().find(|repo| repo.name == name).map(|repo| repo.place);
-        repos.push(Repo { name: name.clone(), block, source: source.to_owned(), place });
+        repos.push(Repo { name: name.clone(), address, block, source: source.to_owned(), place });
         if source.is_empty() {
             self.problem(
                 Problem::new(Code::E0210, place, format!("`{block}` needs a name in the quotes"))
