@@ -9,7 +9,7 @@ use crate::{
     diagnostic::Problem,
     lex::{self, At, Kind, Lexed, mark_text},
     parse::parse,
-    syntax::{Item, ItemKind, Label, Tree, Value, ValueKind},
+    syntax::{Item, ItemKind, Label, Param, Tree, Value, ValueKind},
 };
 
 /// Trailing comments start after this many columns.
@@ -153,7 +153,8 @@ impl Printer<'_> {
                 self.tokens(from, value.from);
                 self.value(value);
             }
-            ItemKind::Param { default, within, .. } => {
+            ItemKind::Param(param) => {
+                let Param { default, within, .. } = &**param;
                 self.tokens(from, default.from);
                 self.value(default);
                 if let Some(within) = within {
@@ -299,7 +300,8 @@ fn stops(item: &Item) -> [Option<(Stop, At)>; 2] {
     let (_, head) = item.head();
     match &item.kind {
         ItemKind::Use { .. } => [None, None],
-        ItemKind::Param { name, ty, .. } => {
+        ItemKind::Param(param) => {
+            let (name, ty) = (&param.name, &param.ty);
             [Some((Stop::Type, name.at + 2)), Some((Stop::Default, ty.at + 1))]
         }
         ItemKind::Setting { .. } => [None, Some((Stop::Value, head))],
@@ -520,7 +522,7 @@ mod tests {
     fn labels_and_types_line_up() {
         check(
             "repo \"a/long\" { at = 1 }\ndir \"b\" { at = 1 }\nwxyz { at = 1 }\ndir2 'c'\n",
-            "repo \"a/long\" { at = 1 }\ndir  \"b\"      { at = 1 }\nwxyz          { at = 1 }\ndir2 'c'\n",
+            "repo \"a/long\" { at = 1 }\ndir  \"b\"      { at = 1 }\nwxyz { at = 1 }\ndir2 'c'\n",
         );
         check(
             "param tasks: int = 1 in 1..2\nparam of: duration = 3s\na = 1\n",

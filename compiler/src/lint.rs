@@ -18,7 +18,7 @@ use crate::{
 #[salsa::tracked]
 pub fn lints(db: &dyn salsa::Database, project: Project) -> Vec<Problem> {
     let mut lint = Lint { names: names(db, project), settings: settings(db, project), problems: Vec::new() };
-    for (_, repos) in &lint.settings.repos {
+    for repos in lint.settings.repos.values() {
         lint.branches(repos);
     }
     for (id, entity) in lint.names.of_kind(Kind::Model) {

@@ -93,7 +93,7 @@ pub fn names(db: &dyn salsa::Database, project: Project) -> Names {
                         names.aliases.push((alias.text.to_string(), place, found));
                     }
                 }
-                ItemKind::Param { name, .. } => names.add_param(id, name, prefix, position),
+                ItemKind::Param(param) => names.add_param(id, &param.name, prefix, position),
                 ItemKind::Block { path, labels, .. } => {
                     if let Some((kind, block)) = path_word(path).and_then(schema::top)
                         && block.labels == Labels::Name

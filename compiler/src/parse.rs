@@ -8,6 +8,8 @@ mod input;
 mod item;
 mod text;
 
+use smol_str::SmolStr;
+
 use crate::{
     diagnostic::{Code, FileId, Place, Problem},
     lex::{At, Kind, Lexed},
@@ -141,7 +143,7 @@ impl Parser<'_> {
     }
 
     /// Reads `sswe 1`.
-    fn header(&mut self) -> Option<(At, Box<str>)> {
+    fn header(&mut self) -> Option<(At, SmolStr)> {
         let is_header = self.kind(0) == Some(Kind::Name) && self.text(0) == "sswe";
         if !is_header {
             let mut missing = problem(Code::E0106, 0, 0, "the file does not start with its language edition")

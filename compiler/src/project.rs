@@ -133,6 +133,9 @@ pub struct Options {
     pub set: Vec<String>,
 }
 
+/// What reading a used file gives: the name to print, where it comes from and its text, or why not.
+pub type Loaded = Result<(String, Origin, String), String>;
+
 /// Opens a project: its root text, and every file that it uses, read by `load`.
 ///
 /// `load` gets the path as written and the name of the file that wrote it. It answers with the
@@ -142,7 +145,7 @@ pub fn open(
     path: &str,
     text: &str,
     options: &Options,
-    load: &mut dyn FnMut(&str, &str) -> Result<(String, Origin, String), String>,
+    load: &mut dyn FnMut(&str, &str) -> Loaded,
 ) -> Project {
     let root = Source::new(db, path.to_owned(), text.to_owned(), Origin::File);
     let mut files = vec![File { source: root, imports: BTreeMap::new() }];

@@ -355,13 +355,13 @@ impl Layer {
 
 /// Returns the default of a key; the table is read once.
 pub(crate) fn default_value(key: &'static Key) -> Option<Value> {
-    static DEFAULTS: LazyLock<HashMap<(&'static str, &'static str, Type), Option<Value>>> =
-        LazyLock::new(|| {
-            let keys = schema::all_keys().into_iter().map(|(_, _, key)| key);
-            let with_default =
-                keys.filter_map(|key| Some(((key.name, key.default?, key.ty), typing::default_of(key))));
-            with_default.collect()
-        });
+    type Defaults = HashMap<(&'static str, &'static str, Type), Option<Value>>;
+    static DEFAULTS: LazyLock<Defaults> = LazyLock::new(|| {
+        let keys = schema::all_keys().into_iter().map(|(_, _, key)| key);
+        let with_default =
+            keys.filter_map(|key| Some(((key.name, key.default?, key.ty), typing::default_of(key))));
+        with_default.collect()
+    });
     let text = key.default?;
     DEFAULTS.get(&(key.name, text, key.ty)).cloned().flatten()
 }

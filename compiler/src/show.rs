@@ -230,7 +230,7 @@ impl View<'_> {
         }
         // The winner stands first, the rest as they were found, latest first.
         holding.reverse();
-        holding.sort_by_key(|assignment| !effective.from.is_some_and(|from| from.place == assignment.place));
+        holding.sort_by_key(|assignment| effective.from.is_none_or(|from| from.place != assignment.place));
         for assignment in holding {
             let layer = match assignment.rounds {
                 Rounds::Exact(round) if assignment.layer.describe() == "round" => format!("round {round}"),

@@ -3,6 +3,8 @@
 //! Nodes know the ordinals of their tokens, not bytes, so an edit of spacing or of a comment
 //! leaves the whole tree equal and nothing that reads it runs again.
 
+use smol_str::SmolStr;
+
 use crate::lex::At;
 
 /// A name and its place.
@@ -11,7 +13,7 @@ pub struct Name {
     /// Its token.
     pub at: At,
     /// Its text.
-    pub text: Box<str>,
+    pub text: SmolStr,
 }
 
 /// A dotted name, never empty.
@@ -21,9 +23,9 @@ pub type Path = Vec<Name>;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Piece {
     /// Text as it is.
-    Literal(Box<str>),
+    Literal(SmolStr),
     /// `${param.x}`
-    Hole(Box<[Box<str>]>),
+    Hole(Box<[SmolStr]>),
 }
 
 /// A value as written.
@@ -41,11 +43,11 @@ pub struct Value {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ValueKind {
     /// A number with its unit.
-    Number(Box<str>),
+    Number(SmolStr),
     /// `300/min`
-    Rate(Box<(Box<str>, Name)>),
+    Rate(Box<(SmolStr, Name)>),
     /// `12..200`, `3..`, `..15%`
-    Range(Box<(Option<Box<str>>, Option<Box<str>>)>),
+    Range(Box<(Option<SmolStr>, Option<SmolStr>)>),
     /// A string.
     Text(Box<[Piece]>),
     /// `[a, b]`
@@ -62,7 +64,7 @@ pub enum Label {
     /// `core`
     Name(Name),
     /// `"oauthlib/oauthlib"`
-    Text(At, Box<str>),
+    Text(At, SmolStr),
     /// `3`, `2..3`, `2..`
     Rounds {
         /// Its first token.
@@ -70,9 +72,9 @@ pub enum Label {
         /// The token after its last.
         to: At,
         /// The first number.
-        first: Box<str>,
+        first: SmolStr,
         /// The number after `..`; `Some(None)` when the range is open.
-        last: Option<Option<Box<str>>>,
+        last: Option<Option<SmolStr>>,
     },
 }
 
@@ -98,27 +100,31 @@ pub struct Item {
     pub kind: ItemKind,
 }
 
+/// The declaration of a parameter.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Param {
+    /// Its name.
+    pub name: Name,
+    /// Its type.
+    pub ty: Name,
+    /// Its default.
+    pub default: Value,
+    /// The values it may take.
+    pub within: Option<Value>,
+}
+
 /// The forms of an item.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ItemKind {
     /// `use "std/gates.sswe" as std`
     Use {
         /// The file, and the token that names it.
-        file: (At, Box<str>),
+        file: (At, SmolStr),
         /// The name it gets.
         alias: Name,
     },
-    /// `param keep: ratio = 35% in 5%..100%`
-    Param {
-        /// Its name.
-        name: Name,
-        /// Its type.
-        ty: Name,
-        /// Its default.
-        default: Value,
-        /// The values it may take.
-        within: Option<Value>,
-    },
+    /// `param keep: ratio = 35% in 5%..100%`; boxed, since it is rare and large.
+    Param(Box<Param>),
     /// `path = value`
     Setting {
         /// What is set.
@@ -141,7 +147,7 @@ pub enum ItemKind {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Tree {
     /// The edition number after `sswe`, if the header was readable.
-    pub edition: Option<(At, Box<str>)>,
+    pub edition: Option<(At, SmolStr)>,
     /// Its items.
     pub items: Vec<Item>,
 }
@@ -151,7 +157,7 @@ impl Item {
     pub fn head(&self) -> (At, At) {
         let to = match &self.kind {
             ItemKind::Use { .. } => self.to,
-            ItemKind::Param { name, .. } => name.at + 1,
+            ItemKind::Param(param) => param.name.at + 1,
             ItemKind::Setting { path, .. } => path_range(path).1,
             ItemKind::Block { path, labels, .. } => {
                 labels.last().map_or(path_range(path).1, |label| label.range().1)

@@ -5,6 +5,8 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
+use smol_str::SmolStr;
+
 use crate::{
     decimal::Decimal,
     diagnostic::{Code, FileId, Place, Problem},
@@ -55,7 +57,7 @@ pub(crate) fn fit(slot: &Slot<'_>, written: &Written, ty: Type, found: &mut Foun
             None => mismatch(slot, written, ty, place, found),
         },
         (ValueKind::Path(path), Type::Fact) if path.len() == 1 => {
-            Some(Value::Fact(path[0].text.as_ref().into()))
+            Some(Value::Fact(path[0].text.as_str().into()))
         }
         (ValueKind::Number(text), _) => number(slot, text, ty, place, found),
         (ValueKind::Rate(rate), Type::Rate) => rate_value(slot, &rate.0, &rate.1, place, found),
@@ -418,12 +420,12 @@ fn gcd(a: u64, b: u64) -> u64 {
 
 fn range(
     slot: &Slot<'_>,
-    (from, to): (&Option<Box<str>>, &Option<Box<str>>),
+    (from, to): (&Option<SmolStr>, &Option<SmolStr>),
     of: Type,
     place: Place,
     found: &mut Found,
 ) -> Option<Value> {
-    let mut end = |text: &Option<Box<str>>| match text {
+    let mut end = |text: &Option<SmolStr>| match text {
         Some(text) => number(slot, text, of, place, found).map(|value| Some(Arc::new(value))),
         None => Some(None),
     };
@@ -490,7 +492,7 @@ fn bool_text(slot: &Slot<'_>, text: &str, place: Place, found: &mut Found) -> Op
 
 fn text(slot: &Slot<'_>, pieces: &[Piece], place: Place, found: &mut Found) -> Option<Value> {
     if let [Piece::Literal(text)] = pieces {
-        return Some(Value::Text(text.as_ref().into()));
+        return Some(Value::Text(text.as_str().into()));
     }
     for piece in pieces {
         let Piece::Hole(path) = piece else { continue };

@@ -15,17 +15,17 @@ pub(crate) mod show;
 
 use std::path::Path;
 
-use sswe_compiler::diagnostic::Diagnostic;
+use sswe_compiler::diagnostic::{Diagnostic, Severity};
 
 use crate::{
     Failure,
     args::{Compile, Output},
     exit,
     load::{self, Opened},
-    render,
+    render, style,
 };
 
-/// Opens a file and prints what is wrong with it; nothing when that makes it meaningless.
+/// Opens a file and prints its errors; nothing when there are any, since it then means nothing.
 fn open_checked(path: &Path, compile: &Compile) -> Result<Option<Opened>, Failure> {
     let opened = match load::open(path, compile) {
         Ok(opened) => opened,
@@ -35,9 +35,18 @@ fn open_checked(path: &Path, compile: &Compile) -> Result<Option<Opened>, Failur
         }
     };
     let found = opened.diagnostics();
-    let has_errors = render::has_errors(&found);
-    render::print_all(&found, Output::Human, false, &|file| text_of(&opened, file));
-    Ok((!has_errors).then_some(opened))
+    let (errors, rest): (Vec<Diagnostic>, Vec<Diagnostic>) =
+        found.into_iter().partition(|diagnostic| diagnostic.severity == Severity::Error);
+    render::print_all(&errors, Output::Human, false, &|file| text_of(&opened, file));
+    // Warnings are `check`'s to tell; here one line says that there are some.
+    if errors.is_empty() && !rest.is_empty() {
+        let path = path.display();
+        style::say(format_args!(
+            "{}",
+            style::dim(&format!("{}: see `sswe check {path}`", render::counts(&rest)))
+        ));
+    }
+    Ok(errors.is_empty().then_some(opened))
 }
 
 /// Returns the text of a file that diagnostics speak of.

@@ -9,7 +9,7 @@ use std::{
 use sswe_compiler::{
     check::{self, Host},
     diagnostic::{Code, Diagnostic, LineIndex},
-    project::{self, Database, Options, Origin, Project},
+    project::{self, Database, Loaded, Options, Origin, Project},
 };
 
 use crate::{Failure, args::Compile};
@@ -143,7 +143,7 @@ pub(crate) fn open_text(path: &str, text: String, compile: &Compile) -> Opened {
     Opened { db, project, host, path: path.to_owned() }
 }
 
-fn load(wanted: &str, from: &str) -> Result<(String, Origin, String), String> {
+fn load(wanted: &str, from: &str) -> Loaded {
     if wanted.starts_with("std/") {
         let text = sswe_pipelines::library::text(wanted).ok_or_else(|| {
             let known: Vec<String> =

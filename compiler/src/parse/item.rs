@@ -12,9 +12,11 @@ use super::{
     MAX_DEPTH,
     input::{Cursor, Failure, Parsed, Want, name, token},
 };
+use smol_str::SmolStr;
+
 use crate::{
     lex::Kind,
-    syntax::{Item, ItemKind, Label, Name, Path, Piece, Value, ValueKind},
+    syntax::{Item, ItemKind, Label, Name, Param, Path, Piece, Value, ValueKind},
 };
 
 /// Parses an item up to its `=` and value, or up to where a block's `{` may stand.
@@ -60,7 +62,7 @@ fn param(input: Cursor<'_>) -> Parsed<'_, ItemKind> {
         Ok((rest, _)) => map(on_line(|input| value(input, 0), "a range"), Some).parse(rest)?,
         Err(_) => (rest, None),
     };
-    let kind = ItemKind::Param { name: label, ty, default, within };
+    let kind = ItemKind::Param(Box::new(Param { name: label, ty, default, within }));
     Ok((rest, kind))
 }
 
@@ -150,7 +152,7 @@ fn rounds(input: Cursor<'_>) -> Parsed<'_, Label> {
     Ok((rest, Label::Rounds { from, to, first, last }))
 }
 
-fn number(input: Cursor<'_>) -> Parsed<'_, Box<str>> {
+fn number(input: Cursor<'_>) -> Parsed<'_, SmolStr> {
     map(token(Kind::Number, "a number"), |token| token.text().into()).parse(input)
 }
 
@@ -276,7 +278,7 @@ fn string(input: Cursor<'_>) -> Parsed<'_, Box<[Piece]>> {
 }
 
 /// Returns the text of a string that cannot have holes.
-fn plain(pieces: &[Piece]) -> Box<str> {
+fn plain(pieces: &[Piece]) -> SmolStr {
     let texts = pieces.iter().map(|piece| match piece {
         Piece::Literal(text) => text.to_string(),
         Piece::Hole(path) => format!("${{{}}}", path.join(".")),

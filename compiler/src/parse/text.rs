@@ -1,5 +1,7 @@
 //! The inside of a `"..."` string: escapes and `${param.x}`.
 
+use smol_str::SmolStr;
+
 use crate::syntax::Piece;
 
 /// Returns the pieces of a string's body, and the escapes in it that mean nothing.
@@ -43,17 +45,14 @@ pub(super) fn pieces(body: &str) -> (Box<[Piece]>, Vec<String>) {
     (found.into(), wrong)
 }
 
-fn hole(rest: &str) -> Option<(Box<[Box<str>]>, &str)> {
+fn hole(rest: &str) -> Option<(Box<[SmolStr]>, &str)> {
     let (inside, after) = rest.strip_prefix("${")?.split_once('}')?;
     let is_name = |part: &str| {
         part.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
             && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
     };
     let parts: Vec<&str> = inside.trim().split('.').collect();
-    parts
-        .iter()
-        .all(|part| is_name(part))
-        .then(|| (parts.iter().map(|part| Box::from(*part)).collect(), after))
+    parts.iter().all(|part| is_name(part)).then(|| (parts.iter().map(SmolStr::new).collect(), after))
 }
 
 /// Returns the character an escape stands for, and its length in the source.

@@ -13,7 +13,7 @@ use crate::{
     project::{Origin, Project, parsed},
     schema::{self, Block, Content, Key, Kind, Labels},
     suggest::{listed, nearest},
-    syntax::{Item, ItemKind, Label, Name, Path, Value as Written, path_range, path_text},
+    syntax::{Item, ItemKind, Label, Name, Param as Declared, Path, Value as Written, path_range, path_text},
     typing::{self, Found, Slot},
     value::{EntityId, Type, Value, param_types},
 };
@@ -73,7 +73,8 @@ impl<'a> Walk<'a> {
     /// Declares the parameters of a file: values that name them need their types.
     fn params(&mut self, file: FileId) {
         for item in self.items(file) {
-            let ItemKind::Param { name, ty, default, within } = &item.kind else { continue };
+            let ItemKind::Param(declared) = &item.kind else { continue };
+            let Declared { name, ty, default, within } = &**declared;
             let Some(id) = self.names.param_of_item(file, name) else { continue };
             let known = Type::of_param(&ty.text);
             if known.is_none() {
@@ -150,7 +151,7 @@ impl<'a> Walk<'a> {
     fn file(&mut self, file: FileId) {
         for item in self.items(file) {
             match &item.kind {
-                ItemKind::Use { .. } | ItemKind::Param { .. } => {}
+                ItemKind::Use { .. } | ItemKind::Param(_) => {}
                 ItemKind::Setting { path, .. } => self.stray_setting(file, path),
                 ItemKind::Block { path, labels, items } => {
                     self.top_block(file, item, path, labels, items.as_deref())
@@ -275,7 +276,7 @@ impl<'a> Walk<'a> {
 
     fn item(&mut self, here: &Here, item: &Item, seen: &mut BTreeMap<String, Place>) {
         match &item.kind {
-            ItemKind::Use { .. } | ItemKind::Param { .. } => {
+            ItemKind::Use { .. } | ItemKind::Param(_) => {
                 let place = here.place((item.from, item.to));
                 let problem = Problem::new(Code::E0209, place, "this cannot stand inside a block")
                     .label("belongs at the top of the file");
