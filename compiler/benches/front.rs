@@ -5,6 +5,9 @@
 
 use std::{collections::BTreeMap, fmt::Write, path::PathBuf, process::Command};
 
+#![expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "one bench times a whole process")]
+#![expect(clippy::print_stderr, reason = "a skip says so")]
+
 use divan::{Bencher, black_box, counter::BytesCount};
 use sswe_compiler::{
     check::{self, Host},

@@ -3,10 +3,12 @@
 //! Checking, `show`, `explain`, completion and the reference page are all read from it; nothing
 //! else knows a setting by heart but the plan, which gives settings to stages.
 
+mod reference;
 mod table;
 
 use crate::value::{Type, Variant};
 
+pub use reference::reference;
 pub use table::{
     BENCH, CURRICULUM, CUSTOM_GATE, FACTS, GATE, GATES, LIMITS, MODEL, POOL, REPO_KINDS, REWARD, SANDBOX,
     SEEDS, SKIP, SWEEP, TOP, TRAIN, TRAINER, VALIDATION,
@@ -245,7 +247,8 @@ fn collect(block: &'static Block, path: String, found: &mut Vec<(String, &'stati
     for key in block.keys {
         found.push((format!("{path}.{}", key.name), block, key));
     }
-    for inner in block.blocks {
+    // A round holds blocks of its curriculum: they are listed there.
+    for inner in block.blocks.iter().filter(|_| block.word != "round") {
         collect(inner, format!("{path}.{}", inner.word), found);
     }
     if block.content == Content::Gates {
@@ -259,7 +262,7 @@ fn collect(block: &'static Block, path: String, found: &mut Vec<(String, &'stati
 pub fn all_blocks() -> Vec<(String, &'static Block)> {
     fn walk(block: &'static Block, path: String, found: &mut Vec<(String, &'static Block)>) {
         found.push((path.clone(), block));
-        for inner in block.blocks {
+        for inner in block.blocks.iter().filter(|_| block.word != "round") {
             walk(inner, format!("{path}.{}", inner.word), found);
         }
         if block.content == Content::Gates {
@@ -273,6 +276,16 @@ pub fn all_blocks() -> Vec<(String, &'static Block)> {
         walk(block, block.word.to_owned(), &mut found);
     }
     found
+}
+
+/// Returns why a key's default does not fit its type and range: for tests of the table.
+pub fn problem_of_default(key: &'static Key) -> Option<String> {
+    let Some(value) = crate::settings::default_value(key) else {
+        return Some("it does not fit its type".to_owned());
+    };
+    let (from, to) = crate::typing::bounds_of(key.within?, key.ty)?;
+    let fits = crate::typing::is_within(&value, from.as_ref(), to.as_ref());
+    (!fits).then(|| format!("it is outside of {}", key.within.unwrap_or_default()))
 }
 
 const fn key(name: &'static str, ty: Type, doc: &'static str) -> Key {

@@ -326,7 +326,7 @@ fn number(slot: &Slot<'_>, text: &str, ty: Type, place: Place, found: &mut Found
         return None;
     };
     let natural = match ty {
-        Type::Ratio => Some("0..1"),
+        Type::Ratio => Some("0%..100%"),
         Type::Score => Some("-1..1"),
         _ => None,
     };

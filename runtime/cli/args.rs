@@ -219,11 +219,14 @@ pub(crate) struct Graph {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Explain {
     /// A code (E0204), its name (wrong-kind), a setting (stable.runs) or a block (score)
-    #[arg(required_unless_present = "list")]
+    #[arg(required_unless_present_any = ["list", "reference"])]
     pub(crate) what: Option<String>,
     /// List every code and setting
     #[arg(long)]
     pub(crate) list: bool,
+    /// Print the reference of all blocks and settings as Markdown
+    #[arg(long)]
+    pub(crate) reference: bool,
     /// How it is printed
     #[arg(long, value_enum, default_value_t = Plain::Human, value_name = "FORM")]
     pub(crate) output: Plain,

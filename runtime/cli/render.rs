@@ -88,6 +88,13 @@ pub(crate) fn human(diagnostic: &Diagnostic, text_of: &dyn Fn(&str) -> Option<St
         out.push_str(line);
         out.push('\n');
     }
+    // The fix in words, unless the help has just said the same.
+    if let Some(fix) = diagnostic.fixes.first()
+        && !diagnostic.help.contains(&fix.title)
+        && !fix.edits.iter().all(|edit| diagnostic.help.contains(&format!("`{}`", edit.text)))
+    {
+        out.push_str(&format!("  fix: {}\n", fix.title));
+    }
     out.push_str(&style::dim(&format!("  more: sswe explain {code}")));
     out.push('\n');
     out

@@ -25,7 +25,9 @@ pub(crate) fn run(args: &Check) -> Result<u8, Failure> {
     }
     if args.output == Output::Human {
         let plural = if files.len() == 1 { "file" } else { "files" };
-        style::say(format_args!("checked {} {plural}: {}", files.len(), render::counts(&all)));
+        let fixable = all.iter().filter(|found| found.fixes.iter().any(|fix| fix.safe)).count();
+        let hint = if fixable > 0 { format!("; `sswe fix` mends {fixable}") } else { String::new() };
+        style::say(format_args!("checked {} {plural}: {}{hint}", files.len(), render::counts(&all)));
     }
     Ok(code_of(&all))
 }

@@ -16,6 +16,7 @@ use crate::{
 
 pub(crate) fn run(args: &Explain) -> Result<u8, Failure> {
     let text = match (&args.what, args.list) {
+        _ if args.reference => schema::reference(),
         (Some(what), false) => explain(what, args.output)?,
         _ => list(args.output),
     };

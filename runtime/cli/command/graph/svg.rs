@@ -72,8 +72,7 @@ pub(super) fn draw(plans: &[&Plan]) -> String {
 fn lanes_of(plan: &Plan) -> Vec<Lane<'_>> {
     let mut lanes: Vec<Lane<'_>> = Vec::new();
     for stage in &plan.stages {
-        let part = stage.name.0.split('/').nth(1).unwrap_or_default();
-        let title = match part.strip_prefix('r') {
+        let title = match part(&stage.name.0).strip_prefix('r') {
             Some("0") => format!("{} · round 0: exams and the base", plan.curriculum),
             Some(round) if stage.unless_stopped => {
                 format!("{} · round {round}, if not saturated", plan.curriculum)
@@ -119,12 +118,18 @@ fn edges(stage: &Stage, places: &BTreeMap<&str, At>, out: &mut String) {
     let Some(to) = places.get(&*stage.name.0) else { return };
     for input in &stage.inputs {
         let Some(from) = places.get(&*input.from.0) else { continue };
+        // A `stop` holds back the whole next round; one line to its first stage says so.
+        if input.port == "stop" && stage.inputs.iter().any(|other| part(&other.from.0) == part(&stage.name.0))
+        {
+            continue;
+        }
+        let class = if part(&input.from.0) == part(&stage.name.0) { "edge" } else { "edge far" };
         let (x1, y1) = (from.x + BOX_WIDTH, from.y + BOX_HEIGHT / 2);
         let (x2, y2) = (to.x, to.y + BOX_HEIGHT / 2);
         let bend = if x2 > x1 { (x2 - x1) / 2 } else { GAP_X };
         let _ = writeln!(
             out,
-            "<path class=\"edge\" d=\"M{x1} {y1}C{} {y1} {} {y2} {x2} {y2}\"><title>{} reads {} of {}</title></path>",
+            "<path class=\"{class}\" d=\"M{x1} {y1}C{} {y1} {} {y2} {x2} {y2}\"><title>{} reads {} of {}</title></path>",
             x1 + bend,
             x2.saturating_sub(bend),
             escape(&stage.name.0),
@@ -132,6 +137,11 @@ fn edges(stage: &Stage, places: &BTreeMap<&str, At>, out: &mut String) {
             escape(&input.from.0)
         );
     }
+}
+
+/// Returns the lane of a stage: `seed`, `r1`.
+fn part(name: &str) -> &str {
+    name.split('/').nth(1).unwrap_or_default()
 }
 
 fn node(stage: &Stage, places: &BTreeMap<&str, At>, out: &mut String) {
@@ -171,7 +181,7 @@ fn escape(text: &str) -> String {
 const STYLE: &str = "<style>
 svg{font:12px system-ui,sans-serif;background:#fff}
 .lane{fill:#f4f5f7}.title{fill:#57606a;font-weight:600}
-.edge{fill:none;stroke:#8c959f;stroke-opacity:.55}
+.edge{fill:none;stroke:#8c959f;stroke-opacity:.8}.far{stroke-opacity:.3}
 g rect{stroke-width:1.2}g text{text-anchor:middle;fill:#1f2328}
 .work rect{fill:#ddf4ff;stroke:#54aeff}.gate rect{fill:#fff8c5;stroke:#d4a72c}
 .score rect{fill:#fbefff;stroke:#c297ff}.train rect{fill:#dafbe1;stroke:#4ac26b}.measure rect{fill:#ffebe9;stroke:#ff8182}
