@@ -3,10 +3,10 @@
 //! The figures to look at: parse in MB/s on 5 MB, format against parse, check of 1 MB, and a whole
 //! process on the complete example (skipped, aloud, until `cargo build --release` made one).
 
-use std::{collections::BTreeMap, fmt::Write, path::PathBuf, process::Command};
-
 #![expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "one bench times a whole process")]
 #![expect(clippy::print_stderr, reason = "a skip says so")]
+
+use std::{collections::BTreeMap, fmt::Write, path::PathBuf, process::Command};
 
 use divan::{Bencher, black_box, counter::BytesCount};
 use sswe_compiler::{
