@@ -7,7 +7,7 @@ use crate::{
     lex::{Kind as Token, tokens},
     lint::lints,
     names::names,
-    project::{Project, Source, parsed},
+    project::{Project, Source, beside, parsed},
     schema::{self, Kind},
     settings::settings,
     value::{Type, Value},
@@ -29,8 +29,8 @@ pub struct Host {
 pub struct Wants {
     /// Environment variables: the name, the place, and whether it is a secret.
     pub variables: Vec<(String, Place, bool)>,
-    /// Files and folders, relative to the file that names them.
-    pub paths: Vec<(String, Place)>,
+    /// Files and folders: the path as written, the path from where the root file is named, the place.
+    pub paths: Vec<(String, String, Place)>,
 }
 
 /// Returns the problems of a project, in the order of files and places.
@@ -42,9 +42,10 @@ pub fn problems(db: &dyn salsa::Database, project: Project, host: &Host) -> Vec<
     }
     all.extend(names(db, project).problems.iter().cloned());
     all.extend(settings(db, project).problems.iter().cloned());
-    // Lints speak of what settings mean: a file with mistakes means nothing yet.
-    if !all.iter().any(Problem::is_error) {
-        all.extend(lints(db, project).iter().cloned());
+    // Advice is for files that mean something; contradictions are told with the other mistakes.
+    let is_meaningful = !all.iter().any(Problem::is_error);
+    all.extend(lints(db, project).iter().filter(|problem| is_meaningful || problem.is_error()).cloned());
+    if is_meaningful {
         all.extend(outside(db, project, host));
     }
     all.sort_by_key(|problem| (problem.place, problem.code));
@@ -55,30 +56,33 @@ pub fn problems(db: &dyn salsa::Database, project: Project, host: &Host) -> Vec<
 /// Returns the diagnostics of a project: problems with their places in the text.
 pub fn diagnostics(db: &dyn salsa::Database, project: Project, host: &Host) -> Vec<Diagnostic> {
     let files = Files::new(db, project);
-    let allowed = files.allowed();
+    let (allowed, unknown) = files.allowed();
     let placed = problems(db, project, host).into_iter().map(|problem| files.diagnostic(&problem));
-    placed.filter(|found| found.severity == Severity::Error || !is_allowed(found, &allowed)).collect()
+    let kept = placed.filter(|found| found.severity == Severity::Error || !is_allowed(found, &allowed));
+    kept.chain(unknown).collect()
 }
 
 /// Returns what a project reads from outside.
 pub fn wants(db: &dyn salsa::Database, project: Project) -> Wants {
     let settings = settings(db, project);
     let mut wants = Wants::default();
+    let from =
+        |path: &str, place: Place| (path.to_owned(), beside(&file_name(db, project, place), path), place);
     for setting in settings.slots.values() {
         for assignment in &setting.assignments {
             match &assignment.value {
                 Some(Value::Env(name)) => wants.variables.push((name.to_string(), assignment.place, false)),
                 Some(Value::Secret(name)) => wants.variables.push((name.to_string(), assignment.place, true)),
-                Some(Value::File(path)) => wants.paths.push((path.to_string(), assignment.place)),
+                Some(Value::File(path)) => wants.paths.push(from(path, assignment.place)),
                 Some(Value::Text(path)) if setting.key.ty == Type::Path => {
-                    wants.paths.push((path.to_string(), assignment.place));
+                    wants.paths.push(from(path, assignment.place));
                 }
                 _ => {}
             }
         }
     }
     for repo in settings.repos.values().flatten().filter(|repo| repo.block == "dir") {
-        wants.paths.push((repo.source.clone(), repo.place));
+        wants.paths.push(from(&repo.source, repo.place));
     }
     wants
 }
@@ -124,8 +128,8 @@ fn outside(db: &dyn salsa::Database, project: Project, host: &Host) -> Vec<Probl
             );
         }
     }
-    for (path, place) in wants.paths {
-        if host.paths.get(&path) == Some(&false) {
+    for (path, found_at, place) in wants.paths {
+        if host.paths.get(&found_at) == Some(&false) {
             found.push(
                 Problem::new(Code::W0804, place, format!("`{path}` does not exist"))
                     .label("not found")
@@ -246,35 +250,59 @@ impl<'db> Files<'db> {
         }
     }
 
-    /// Returns the lines on which `# sswe: allow(code, ...)` silences warnings, by file.
-    fn allowed(&self) -> BTreeSet<(String, usize, String)> {
+    /// Returns the lines on which `# sswe: allow(code, ...)` silences warnings, by file, and what
+    /// such comments name that is no code.
+    fn allowed(&self) -> (BTreeSet<(String, usize, Code)>, Vec<Diagnostic>) {
         let mut allowed = BTreeSet::new();
+        let mut unknown = Vec::new();
         for (source, lines) in &self.files {
-            let text = source.text(self.db);
-            if !text.contains("sswe: allow(") {
-                continue;
-            }
-            let comments = tokens(text).filter(|token| token.kind == Token::Comment);
-            for comment in comments {
-                let body = text[comment.start..comment.end].trim_start_matches('#').trim();
-                let names = body.strip_prefix("sswe: allow(").and_then(|rest| rest.split_once(')'));
-                let Some((names, _)) = names else { continue };
-                let (line, _) = lines.position(text, comment.start);
-                let own_line =
-                    text[..comment.start].rsplit('\n').next().is_some_and(|before| before.trim().is_empty());
-                let line = if own_line { line + 1 } else { line };
-                for name in names.split(',') {
-                    allowed.insert((source.path(self.db).to_owned(), line, name.trim().to_owned()));
+            let (path, text) = (source.path(self.db), source.text(self.db));
+            // Comments on lines of their own speak of the next line that is none.
+            let mut waiting: Vec<Code> = Vec::new();
+            for (number, line) in text.lines().enumerate().filter(|_| text.contains("allow(")) {
+                let found = tokens(line).find(|token| token.kind == Token::Comment);
+                let is_own = line.trim_start().starts_with('#');
+                let start = line.as_ptr() as usize - text.as_ptr() as usize;
+                let here = found.map_or(Vec::new(), |comment| names_in(line, comment.start, comment.end));
+                let mut codes = Vec::new();
+                for (name, bytes) in here {
+                    match Code::parse(name) {
+                        Some(code) => codes.push(code),
+                        None => {
+                            let span = lines.span(path, text, start + bytes.start..start + bytes.end);
+                            let message = format!("there is no code called `{name}`");
+                            let help = "`sswe explain --list` prints all of them";
+                            unknown.push(Diagnostic::at(Code::E0212, span, message, help));
+                        }
+                    }
+                }
+                if is_own {
+                    waiting.extend(codes);
+                } else if !line.trim().is_empty() {
+                    let all = codes.into_iter().chain(waiting.drain(..));
+                    allowed.extend(all.map(|code| (path.to_owned(), number + 1, code)));
                 }
             }
         }
-        allowed
+        (allowed, unknown)
     }
 }
 
-fn is_allowed(found: &Diagnostic, allowed: &BTreeSet<(String, usize, String)>) -> bool {
-    [found.code, found.name].into_iter().any(|name| {
-        let key = (found.span.file.clone(), found.span.line, name.to_owned());
-        allowed.contains(&key)
-    })
+/// Returns the names in `# sswe: allow(a, b)` with their places in the line.
+fn names_in(line: &str, start: usize, end: usize) -> Vec<(&str, std::ops::Range<usize>)> {
+    let comment = &line[start..end];
+    let body = comment.trim_start_matches('#').trim_start();
+    let inside = body.strip_prefix("sswe:").map(str::trim_start).and_then(|rest| rest.strip_prefix("allow("));
+    let Some((names, _)) = inside.and_then(|rest| rest.split_once(')')) else { return Vec::new() };
+    let named = names.split(',').map(|name| {
+        let name = name.trim();
+        let at = name.as_ptr() as usize - line.as_ptr() as usize;
+        (name, at..at + name.len())
+    });
+    named.filter(|(name, _)| !name.is_empty()).collect()
+}
+
+fn is_allowed(found: &Diagnostic, allowed: &BTreeSet<(String, usize, Code)>) -> bool {
+    let code = Code::parse(found.code);
+    code.is_some_and(|code| allowed.contains(&(found.span.file.clone(), found.span.line, code)))
 }

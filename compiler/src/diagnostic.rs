@@ -57,6 +57,7 @@ codes! {
     E0209 "misplaced",
     E0210 "bad-label",
     E0211 "conflicting-keys",
+    E0212 "unknown-allow",
     E0301 "wrong-type",
     E0302 "wrong-unit",
     E0303 "out-of-range",
@@ -86,6 +87,7 @@ codes! {
     W0609 "setting-without-effect",
     W0610 "invalid-not-negative",
     E0611 "needs-rewriter",
+    W0612 "solver-cannot-learn",
     W0702 "memory-above-machine",
     E0703 "secret-in-plain-slot",
     E0704 "secret-in-file",
@@ -212,6 +214,13 @@ impl Problem {
     pub(crate) fn fix(mut self, title: impl Into<String>, place: Place, text: impl Into<String>) -> Problem {
         self.fixes.push(Repair { title: title.into(), safe: true, edits: vec![(place, text.into())] });
         self
+    }
+
+    pub(crate) fn fixes_of(self, fix: Option<(String, Place, String)>) -> Problem {
+        match fix {
+            Some((title, place, text)) => self.fix(title, place, text),
+            None => self,
+        }
     }
 
     /// Marks the last fix as one that a person should confirm.

@@ -21,6 +21,14 @@ pub fn lints(db: &dyn salsa::Database, project: Project) -> Vec<Problem> {
     for repos in lint.settings.repos.values() {
         lint.branches(repos);
     }
+    for (id, entity) in lint.names.of_kind(Kind::Seeds) {
+        if lint.settings.repos.get(&id).is_none_or(Vec::is_empty) {
+            let problem = Problem::new(Code::E0207, entity.place, "this seeds block names no repository");
+            lint.problems.push(
+                problem.label("empty").help("add `dir \"folder\"`, `pypi \"name\"` or `repo \"owner/name\"`"),
+            );
+        }
+    }
     for (id, entity) in lint.names.of_kind(Kind::Model) {
         lint.model(id, &entity.address);
     }
@@ -135,6 +143,11 @@ impl<'a> Lint<'a> {
             ),
             _ => {}
         }
+        if let (Some(_), None, Some(format)) = (from, tasks, self.place_of(address, "format")) {
+            let message = "`format` says nothing of tasks that are planted in repositories";
+            self.problems
+                .push(Problem::new(Code::W0609, format, message).label("has no effect").help("remove it"));
+        }
         if kind == Kind::Validation
             && let Some(Value::Int(size)) = self.of(address, &schema::VALIDATION, "size")
             && size < 50
@@ -172,18 +185,39 @@ impl<'a> Lint<'a> {
 
     fn curriculum(&mut self, id: EntityId, address: &str) {
         let rounds = match self.of(address, &schema::CURRICULUM, "rounds") {
-            Some(Value::Int(rounds)) => u32::try_from(rounds).unwrap_or(0),
+            Some(Value::Int(rounds)) => u32::try_from(rounds).unwrap_or(0).min(100),
             _ => 0,
         };
         self.rounds_that_never_run(id, address, rounds);
         self.gates(id, address, rounds);
-        self.warm_start(address);
-        self.hide(address);
-        self.score(address);
-        self.rewards(address);
+        self.solver(address);
+        // Most rounds say what the base says: only those with words of their own are looked at.
+        let own = (1..=rounds).filter(|round| self.has_own(address, *round)).map(Some);
+        for round in std::iter::once(None).chain(own).collect::<Vec<_>>() {
+            self.hide(address, round);
+            self.score(address, round);
+            self.rewards(address, round);
+        }
         self.stop(address);
-        self.overlaps(address);
+        self.overlaps(address, rounds);
         self.repos_apart(address);
+    }
+
+    /// Returns whether something holds in a round that does not hold in the base.
+    fn has_own(&self, address: &str, round: u32) -> bool {
+        let inside = format!("{address}.");
+        let settings =
+            self.settings.slots.range(inside.clone()..).take_while(|(at, _)| at.starts_with(&inside));
+        settings
+            .flat_map(|(_, setting)| &setting.assignments)
+            .any(|assignment| assignment.rounds != Rounds::All && assignment.rounds.includes(Some(round)))
+    }
+
+    /// Adds a problem unless the same was said of the same place: rounds share most of their settings.
+    fn once(&mut self, problem: Problem) {
+        if !self.problems.iter().any(|told| told.code == problem.code && told.place == problem.place) {
+            self.problems.push(problem);
+        }
     }
 
     fn rounds_that_never_run(&mut self, id: EntityId, address: &str, rounds: u32) {
@@ -198,6 +232,11 @@ impl<'a> Lint<'a> {
             if first <= rounds && (last <= rounds || last == u32::MAX) {
                 continue;
             }
+            // A profile or a flag that shortens the curriculum knows that.
+            let winner = self.settings.winner(&format!("{address}.rounds"), None);
+            if winner.is_some_and(|winner| winner.layer > crate::settings::Layer::Round) {
+                continue;
+            }
             let word = if rounds == 1 { "round" } else { "rounds" };
             let mut problem = Problem::new(Code::W0501, *place, format!("`{address}` has {rounds} {word}"))
                 .label(if first > rounds { "never runs" } else { "its end never runs" });
@@ -208,24 +247,34 @@ impl<'a> Lint<'a> {
         }
     }
 
-    fn warm_start(&mut self, address: &str) {
-        let Some(place) = self.settings.blocks.get(&format!("{address}.warm_start")) else { return };
-        if let Some(Value::Ref(model)) = self.of(address, &schema::CURRICULUM, "solver") {
-            let entity = self.names.entity(model);
-            let backend = self.of(&entity.address, &schema::MODEL, "backend");
-            if backend.is_some() && backend != Some(Value::Variant("rewriter")) {
-                self.problems.push(
-                    Problem::new(Code::E0611, *place, "only the rewriter has a warm start")
-                        .label("this solver is served")
-                        .other(entity.place, "the solver")
-                        .help("remove `warm_start`, or use a model with `backend = rewriter`"),
-                );
-            }
+    fn solver(&mut self, address: &str) {
+        let Some(Value::Ref(model)) = self.of(address, &schema::CURRICULUM, "solver") else { return };
+        let entity = self.names.entity(model);
+        let backend = self.of(&entity.address, &schema::MODEL, "backend");
+        if backend != Some(Value::Variant("http")) {
+            return;
+        }
+        if let Some(place) = self.settings.blocks.get(&format!("{address}.warm_start")) {
+            self.problems.push(
+                Problem::new(Code::E0611, *place, "only the rewriter has a warm start")
+                    .label("this solver is served")
+                    .other(entity.place, "the solver")
+                    .help("remove `warm_start`, or use a model with `backend = rewriter`"),
+            );
+        }
+        if self.place_of(&entity.address, "trainer").is_none() {
+            let place = self.place_of(address, "solver").unwrap_or(entity.place);
+            self.problems.push(
+                Problem::new(Code::W0612, place, "this solver has no trainer, so it cannot learn")
+                    .label("never trained")
+                    .other(entity.place, "the model")
+                    .help("give the model a `trainer`, or use the rewriter"),
+            );
         }
     }
 
-    fn hide(&mut self, address: &str) {
-        let Some((Some(Value::List(hidden)), Some(place))) = self.inside(address, "solve", "hide", None)
+    fn hide(&mut self, address: &str, round: Option<u32>) {
+        let Some((Some(Value::List(hidden)), Some(place))) = self.inside(address, "solve", "hide", round)
         else {
             return;
         };
@@ -234,7 +283,7 @@ impl<'a> Lint<'a> {
             .filter(|word| !hidden.contains(&Value::Variant(word)))
             .collect();
         if !missing.is_empty() {
-            self.problems.push(
+            self.once(
                 Problem::new(
                     Code::W0605,
                     place,
@@ -247,57 +296,61 @@ impl<'a> Lint<'a> {
         }
     }
 
-    fn score(&mut self, address: &str) {
-        let mode = self.inside(address, "score", "mode", None).and_then(|(mode, _)| mode);
+    fn score(&mut self, address: &str, round: Option<u32>) {
+        let mode = self.inside(address, "score", "mode", round).and_then(|(mode, _)| mode);
         if let Some(Value::Variant(mode @ ("difficulty" | "uncertainty" | "variance" | "random"))) = mode {
             for name in ["precondition", "strata"] {
-                let Some((Some(Value::Variant(value)), Some(place))) =
-                    self.inside(address, "score", name, None)
-                else {
-                    continue;
-                };
+                let found = self.inside(address, "score", name, round);
+                let Some((Some(Value::Variant(value)), Some(place))) = found else { continue };
                 if !matches!(value, "none" | "mean") {
                     let message =
                         format!("`{name}` says nothing with `mode = {mode}`, which compares no gradients");
-                    self.problems.push(Problem::new(Code::W0609, place, message).label("has no effect"));
+                    self.once(Problem::new(Code::W0609, place, message).label("has no effect"));
                 }
             }
         }
         if let Some((Some(Value::Number(invalid)), Some(place))) =
-            self.inside(address, "score", "invalid", None)
+            self.inside(address, "score", "invalid", round)
             && invalid >= crate::decimal::Decimal::ZERO
         {
-            self.problems.push(
-                Problem::new(
-                    Code::W0610,
-                    place,
-                    format!("`invalid = {invalid}` ranks an invalid task above a valid one that points away"),
-                )
-                .label("not below zero")
-                .help("the paper gives 0; `-1.0` ranks invalid tasks last")
-                .fix("write `-1.0`", place, "-1.0")
-                .unsure(),
+            let message =
+                format!("`invalid = {invalid}` ranks an invalid task above a valid one that points away");
+            self.once(
+                Problem::new(Code::W0610, place, message)
+                    .label("not below zero")
+                    .help("the paper gives 0; `-1.0` ranks invalid tasks last")
+                    .fix("write `-1.0`", place, "-1.0")
+                    .unsure(),
             );
         }
     }
 
     /// Under GDPO every component is scaled to one size: weights cancel unless they come after.
-    fn rewards(&mut self, address: &str) {
+    fn rewards(&mut self, address: &str, round: Option<u32>) {
         for hat in ["solver", "generator"] {
             let block = format!("train.{hat}");
-            let method = self.inside(address, &block, "method", None).and_then(|(method, _)| method);
+            let method = self.inside(address, &block, "method", round).and_then(|(method, _)| method);
             let is_gdpo = match method {
                 Some(Value::Variant(method)) => method == "gdpo",
                 _ => hat == "solver",
             };
-            let weighting =
-                self.inside(address, &block, "weighting", None).and_then(|(weighting, _)| weighting);
-            let place = self.settings.blocks.get(&format!("{address}.{block}.reward"));
-            let (Some(place), true, Some(Value::Variant("off"))) = (place, is_gdpo, weighting) else {
+            let Some((weighting, place)) = self.inside(address, &block, "weighting", round) else { continue };
+            if let (false, Some(Value::Variant("after")), Some(place)) = (is_gdpo, &weighting, place) {
+                self.once(
+                    Problem::new(Code::W0609, place, "`weighting = after` says nothing with `method = grpo`")
+                        .label("has no effect")
+                        .help("grpo scales the whole reward, weights included"),
+                );
+            }
+            if !is_gdpo || weighting != Some(Value::Variant("off")) {
                 continue;
-            };
-            self.problems.push(
-                Problem::new(Code::W0608, *place, "these weights cancel out")
+            }
+            let weights = schema::REWARD.keys.iter().filter_map(|key| {
+                self.settings.winner(&format!("{address}.{block}.reward.{}", key.name), round)
+            });
+            let Some(place) = weights.map(|weight| weight.place).min() else { continue };
+            self.once(
+                Problem::new(Code::W0608, place, "these weights cancel out")
                     .label("has no effect")
                     .help("gdpo scales each component to the same size before it sums them")
                     .help("write `weighting = after` beside it to weigh them after that, or `method = grpo`"),
@@ -321,66 +374,84 @@ impl<'a> Lint<'a> {
         }
     }
 
-    /// Repositories that train must not examine, and the other way round.
-    fn overlaps(&mut self, address: &str) {
-        let trained = self.sources_of(self.of(address, &schema::CURRICULUM, "seeds"));
-        let Some((Some(Value::Ref(exam)), _)) = self.inside(address, "score", "against", None) else {
-            return;
-        };
-        let exam_address = self.names.entity(exam).address.clone();
-        let exam_sources = self.sources_of(self.of(&exam_address, &schema::VALIDATION, "from"));
-        let disjoint: BTreeSet<EntityId> = match self.of(&exam_address, &schema::VALIDATION, "disjoint") {
-            Some(Value::List(ids)) => ids.iter().filter_map(as_ref).collect(),
-            _ => BTreeSet::new(),
-        };
-        let seeds = self.of(address, &schema::CURRICULUM, "seeds").as_ref().and_then(as_ref);
-        let named = seeds.is_some_and(|id| disjoint.contains(&id));
-        self.shared(&exam_sources, &trained, named, "the practice exam", "trained on");
-        let benches = match self.inside(address, "evaluate", "on", None) {
-            Some((Some(Value::List(benches)), _)) => benches.iter().filter_map(as_ref).collect(),
-            _ => Vec::new(),
-        };
-        for bench in benches {
-            let of_bench =
-                self.sources_of(self.of(&self.names.entity(bench).address, &schema::BENCH, "from"));
-            self.shared(&of_bench, &trained, false, "an evaluation", "trained on");
-            self.shared(
-                &exam_sources,
-                &of_bench,
-                disjoint.contains(&bench),
-                "the practice exam",
-                "evaluated on",
-            );
+    /// What trains must not examine, and the other way round.
+    fn overlaps(&mut self, address: &str, rounds: u32) {
+        let all_rounds: Vec<Option<u32>> = std::iter::once(None).chain((1..=rounds).map(Some)).collect();
+        let mut trained: BTreeSet<EntityId> = BTreeSet::new();
+        let mut exams: BTreeSet<EntityId> = BTreeSet::new();
+        let mut benches: BTreeSet<EntityId> = BTreeSet::new();
+        for round in all_rounds {
+            let seeds =
+                schema::CURRICULUM.key("seeds").and_then(|key| self.settings.value(address, key, round));
+            trained.extend(seeds.as_ref().and_then(as_ref));
+            let exam = self.inside(address, "score", "against", round).and_then(|(exam, _)| exam);
+            exams.extend(exam.as_ref().and_then(as_ref));
+            if let Some((Some(Value::List(on)), _)) = self.inside(address, "evaluate", "on", round) {
+                benches.extend(on.iter().filter_map(as_ref));
+            }
         }
-        for id in
-            disjoint.iter().filter(|id| self.names.entity(**id).kind == Kind::Seeds && Some(**id) != seeds)
-        {
-            let theirs = self.sources_of(Some(Value::Ref(*id)));
-            self.shared(&exam_sources, &theirs, true, "the practice exam", "in a block it must not touch");
+        for exam in &exams {
+            let disjoint = self.of(&self.names.entity(*exam).address, &schema::VALIDATION, "disjoint");
+            let disjoint: BTreeSet<EntityId> = match disjoint {
+                Some(Value::List(ids)) => ids.iter().filter_map(as_ref).collect(),
+                _ => BTreeSet::new(),
+            };
+            for other in disjoint.iter().filter(|other| *other != exam) {
+                self.shared(*exam, *other, true, "the practice exam", "part of a block it must not touch");
+            }
+            for seeds in trained.difference(&disjoint) {
+                self.shared(*exam, *seeds, false, "the practice exam", "trained on");
+            }
+            for bench in benches.difference(&disjoint) {
+                self.shared(*exam, *bench, false, "the practice exam", "evaluated on");
+            }
+        }
+        for bench in &benches {
+            for seeds in &trained {
+                self.shared(*bench, *seeds, false, "an evaluation", "trained on");
+            }
         }
     }
 
-    fn sources_of(&self, seeds: Option<Value>) -> Vec<&'a Repo> {
-        let id = seeds.as_ref().and_then(as_ref);
-        id.and_then(|id| self.settings.repos.get(&id)).map_or(Vec::new(), |repos| repos.iter().collect())
+    /// Returns what a seeds, validation or bench block is made of: identity, name and place.
+    fn made_of(&self, id: EntityId) -> Vec<(String, String, Place)> {
+        let entity = self.names.entity(id);
+        let block = match entity.kind {
+            Kind::Validation => &schema::VALIDATION,
+            Kind::Bench => &schema::BENCH,
+            _ => return self.repos_of(id),
+        };
+        let tasks = match self.of(&entity.address, block, "tasks") {
+            Some(Value::Text(path)) => self
+                .place_of(&entity.address, "tasks")
+                .map(|place| (format!("file:{path}"), path.to_string(), place)),
+            _ => None,
+        };
+        let from = self.of(&entity.address, block, "from");
+        let repos = from.as_ref().and_then(as_ref).map_or(Vec::new(), |seeds| self.repos_of(seeds));
+        tasks.into_iter().chain(repos).collect()
     }
 
-    fn shared(&mut self, ours: &[&Repo], theirs: &[&Repo], named: bool, what: &str, how: &str) {
-        for repo in ours {
-            let same = |other: &&&Repo| other.block == repo.block && same_source(&other.source, &repo.source);
-            let Some(other) = theirs.iter().find(same) else { continue };
+    fn repos_of(&self, seeds: EntityId) -> Vec<(String, String, Place)> {
+        let repos = self.settings.repos.get(&seeds).map_or(&[][..], Vec::as_slice);
+        repos.iter().map(|repo| (repo.identity.clone(), repo.source.clone(), repo.place)).collect()
+    }
+
+    fn shared(&mut self, ours: EntityId, theirs: EntityId, named: bool, what: &str, how: &str) {
+        let others = self.made_of(theirs);
+        for (identity, name, place) in self.made_of(ours) {
+            let Some((.., other)) = others.iter().find(|(other, ..)| *other == identity) else { continue };
             let code = if named { Code::E0603 } else { Code::W0604 };
             let message = match named {
-                true => format!("`{}` must be disjoint, but is also {how}", repo.source),
-                false => format!("`{}` is part of {what} and also {how}", repo.source),
+                true => format!("`{name}` must be disjoint, but is also {how}"),
+                false => format!("`{name}` is part of {what} and also {how}"),
             };
-            let mut problem = Problem::new(code, repo.place, message).label(format!("in {what}"));
-            if other.place != repo.place {
-                problem = problem.other(other.place, how);
+            let mut problem = Problem::new(code, place, message).label(format!("in {what}"));
+            if *other != place {
+                problem = problem.other(*other, how);
             }
-            self.problems.push(
-                problem
-                    .help("a score or a result on a repository that is trained on says little about others"),
+            self.once(
+                problem.help("a score or a result on what is trained on says little about anything else"),
             );
         }
     }
@@ -392,7 +463,7 @@ impl<'a> Lint<'a> {
             for repo in self.settings.repos.get(&id).map_or(&[][..], Vec::as_slice) {
                 let is_same = |other: &&&Repo| other.name == repo.name && other.place != repo.place;
                 if let Some(first) = seen.iter().find(is_same)
-                    && !(first.block == repo.block && same_source(&first.source, &repo.source))
+                    && first.identity != repo.identity
                 {
                     self.problems.push(
                         Problem::new(
@@ -430,7 +501,7 @@ impl<'a> Lint<'a> {
                 Problem::new(
                     Code::W0203,
                     entity.place,
-                    format!("the {} `{label}` is never used", entity.kind.word()),
+                    format!("the {} `{label}` is never used", what(entity.kind)),
                 )
                 .label("not named anywhere")
                 .help(format!("remove it, or call it `_{label}` to keep it")),
@@ -450,21 +521,19 @@ impl<'a> Lint<'a> {
     }
 }
 
+fn what(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Param => "parameter",
+        Kind::Seeds => "seeds block",
+        kind => kind.word(),
+    }
+}
+
 fn as_ref(value: &Value) -> Option<EntityId> {
     match value {
         Value::Ref(id) => Some(*id),
         _ => None,
     }
-}
-
-/// Returns whether two spellings name one repository.
-fn same_source(a: &str, b: &str) -> bool {
-    let plain = |text: &str| {
-        let text = text.trim_end_matches('/').trim_end_matches(".git").trim_start_matches("./");
-        let text = text.strip_prefix("https://github.com/").unwrap_or(text);
-        text.to_lowercase().replace(['_', '.'], "-")
-    };
-    plain(a) == plain(b)
 }
 
 /// Returns names in a sentence, for gates too.

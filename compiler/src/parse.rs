@@ -113,7 +113,7 @@ impl Parser<'_> {
                     .help("write `${param.name}`, or use a '...' string, where nothing is replaced"),
                 _ => found
                     .label("unknown escape")
-                    .help("the escapes are \\n \\t \\r \\0 \\\" \\\\ \\$ \\u{1F600}; in a '...' string nothing is replaced"),
+                    .help("the escapes are \\n \\t \\r \\0 \\\" \\\\ \\$ \\' \\u{1F600}; in a '...' string nothing is replaced"),
             });
         }
     }
@@ -300,10 +300,16 @@ impl Parser<'_> {
         let at = self.pos;
         let head = self.source[self.lexed.bytes(self.source, from, at)].to_owned();
         let found = item::describe(self.kind(at), self.text(at));
+        let opens = self.kind(at + 1) == Some(Kind::OpenBrace) && !self.starts_line(at + 1);
+        if opens && matches!(self.kind(at), Some(Kind::Equals | Kind::Colon)) {
+            let mark = self.text(at).to_owned();
+            self.push(mark_before_brace(&mark, at));
+            return;
+        }
         let mut bad =
             problem(Code::E0101, at, at + 1, format!("expected `=` or `{{` after `{head}`, found {found}"))
                 .label("not expected here");
-        if self.kind(at) == Some(Kind::Colon) {
+        if self.kind(at) == Some(Kind::Colon) && at == from + 1 {
             bad = bad.help(format!("settings are written `{head} = value`")).fix(
                 "write ` =`",
                 place(at, at + 1),
@@ -324,7 +330,7 @@ impl Parser<'_> {
             Some(Kind::Name) => self.push(
                 problem(Code::E0105, at, at + 1, format!("expected a comma or a new line before {found}"))
                     .label("a new item starts here")
-                    .fix("add a comma", place(at, at), ", "),
+                    .fix("add a comma", place(at - 1, at), format!("{},", self.text(at - 1))),
             ),
             _ => self.push(
                 problem(Code::E0101, at, at + 1, format!("expected a comma or a new line, found {found}"))
@@ -404,6 +410,10 @@ impl Parser<'_> {
         if self.kind(at) == Some(Kind::Stray) {
             return;
         }
+        if self.kind(at) == Some(Kind::OpenBrace) && at > 0 && self.kind(at - 1) == Some(Kind::Equals) {
+            self.push(mark_before_brace("=", at - 1));
+            return;
+        }
         if self.kind(at) == Some(Kind::OpenBrace) && self.starts_line(at) && at > 0 {
             self.push(
                 problem(Code::E0101, at, at + 1, "the `{` of a block stands on the line of its name")
@@ -417,6 +427,13 @@ impl Parser<'_> {
         };
         self.push(failure.problem(&found));
     }
+}
+
+/// Returns the problem of `score = { ... }` and `score: { ... }`.
+fn mark_before_brace(mark: &str, at: At) -> Problem {
+    problem(Code::E0101, at, at + 1, format!("there is no `{mark}` before the `{{` of a block"))
+        .label("not expected here")
+        .fix(format!("remove the `{mark}`"), place(at, at + 1), "")
 }
 
 fn place(from: At, to: At) -> Place {

@@ -187,6 +187,24 @@ pub fn choose(db: &mut Database, project: Project, cell: Option<Cell>) {
     }
 }
 
+/// Returns a path as seen from where the file `from` is named, without `.` and `..` where they can go.
+pub fn beside(from: &str, path: &str) -> String {
+    let folder = from.rfind('/').map_or("", |at| &from[..at + 1]);
+    let joined = if path.starts_with('/') { path.to_owned() } else { format!("{folder}{path}") };
+    let mut parts: Vec<&str> = Vec::new();
+    for part in joined.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|last| *last != "..") => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    let root = if joined.starts_with('/') { "/" } else { "" };
+    format!("{root}{}", parts.join("/"))
+}
+
 /// Returns the paths that a file uses, in order.
 fn imports(db: &Database, source: Source) -> Vec<String> {
     let tree = parsed(db, source).tree(db);

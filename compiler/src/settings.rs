@@ -115,7 +115,9 @@ pub struct Repo {
     pub block: &'static str,
     /// The name, URL or path in quotes.
     pub source: String,
-    /// Where that stands.
+    /// What it is, however it is spelt: `pypi:toolz`, `git:github.com/owner/name`, `dir:seeds/ledger`.
+    pub identity: String,
+    /// Where the source stands.
     pub place: Place,
 }
 
@@ -207,6 +209,8 @@ pub struct Settings {
     pub(crate) param_names: BTreeMap<EntityId, String>,
     pub(crate) repos: BTreeMap<EntityId, Vec<Repo>>,
     pub(crate) gates: BTreeMap<EntityId, Vec<Gate>>,
+    /// Curricula with a gate that means nothing: the order of the rest says little.
+    pub(crate) broken_gates: BTreeSet<EntityId>,
     pub(crate) sweeps: Vec<Sweep>,
     /// `round` blocks: the curriculum, the rounds, and the label's place.
     pub(crate) round_blocks: Vec<(EntityId, Rounds, Place)>,

@@ -65,7 +65,17 @@ pub(crate) fn fit(slot: &Slot<'_>, written: &Written, ty: Type, found: &mut Foun
         (ValueKind::List(values), Type::List(of)) => {
             let fitted: Vec<Option<Value>> =
                 values.iter().map(|value| fit(slot, value, *of, found)).collect();
-            Some(Value::List(fitted.into_iter().collect::<Option<Vec<_>>>()?.into()))
+            let fitted = fitted.into_iter().collect::<Option<Vec<_>>>()?;
+            if matches!(of, Type::Ref(_))
+                && let Some(again) = (1..fitted.len()).find(|at| fitted[..*at].contains(&fitted[*at]))
+            {
+                let place = Place { from: values[again].from, to: values[again].to, ..place };
+                let problem =
+                    Problem::new(Code::E0206, place, format!("`{}` names this block twice", slot.name));
+                found.problems.push(problem.label("again here").help("keep one of them"));
+                return None;
+            }
+            Some(Value::List(fitted.into()))
         }
         (ValueKind::List(values), Type::Set(variants)) => {
             let of = Type::Enum(variants);
@@ -76,7 +86,7 @@ pub(crate) fn fit(slot: &Slot<'_>, written: &Written, ty: Type, found: &mut Foun
             fitted.dedup();
             Some(Value::List(fitted.into()))
         }
-        (ValueKind::Text(pieces), _) if ty.is_textual() => text(slot, pieces, place, found),
+        (ValueKind::Text(pieces), _) if ty.is_textual() => text(slot, pieces, ty, place, found),
         (ValueKind::Call(call), _) => self::call(slot, &call.0, &call.1, ty, place, found),
         _ => mismatch(slot, written, ty, place, found),
     }
@@ -194,6 +204,20 @@ fn mismatch(slot: &Slot<'_>, written: &Written, ty: Type, place: Place, found: &
                 );
             }
         }
+        (
+            ValueKind::Text(pieces),
+            Type::Int | Type::Duration | Type::Bytes | Type::Ratio | Type::Float | Type::Money,
+        ) => {
+            if let [Piece::Literal(text)] = &**pieces
+                && measure(text).is_ok()
+            {
+                problem = problem.help("numbers are written without quotes").fix(
+                    "remove the quotes",
+                    place,
+                    text.to_string(),
+                );
+            }
+        }
         (ValueKind::Path(path), _) if ty.is_textual() => {
             let text = path_text(path);
             problem =
@@ -203,8 +227,10 @@ fn mismatch(slot: &Slot<'_>, written: &Written, ty: Type, place: Place, found: &
         (ValueKind::Range(_), _) => problem = problem.help("write one value, without `..`"),
         (ValueKind::Path(path), Type::List(_) | Type::Set(_)) => {
             let text = format!("[{}]", path_text(path));
-            problem =
-                problem.help("lists are written in brackets").fix(format!("write `{text}`"), place, text);
+            problem = problem
+                .help("lists are written in brackets")
+                .fix(format!("write `{text}`"), place, text)
+                .unsure();
         }
         (_, Type::List(_) | Type::Set(_)) => problem = problem.help("lists are written in brackets"),
         _ => {}
@@ -223,6 +249,9 @@ fn article(ty: Type) -> String {
         Type::List(_) | Type::Set(_) => "a list".into(),
         Type::Range(_) => "a range".into(),
         Type::Image => "an image name".into(),
+        Type::Bytes => "a size".into(),
+        Type::Points => "percentage points".into(),
+        Type::Money => "an amount of money".into(),
         other => format!("a {}", other.name()),
     }
 }
@@ -289,6 +318,12 @@ fn number(slot: &Slot<'_>, text: &str, ty: Type, place: Place, found: &mut Found
                 format!("`{}` takes {}; `{text}` is {}", slot.name, ty.describe(), dimension.noun()),
             )
             .label(format!("`{unit}` makes it {}", dimension.noun()));
+            let problem = match (ty, text.strip_suffix('%')) {
+                (Type::Points, Some(digits)) => {
+                    problem.fix(format!("write `{digits}pp`"), place, format!("{digits}pp")).unsure()
+                }
+                _ => problem,
+            };
             found.problems.push(problem);
             return None;
         }
@@ -490,8 +525,14 @@ fn bool_text(slot: &Slot<'_>, text: &str, place: Place, found: &mut Found) -> Op
     None
 }
 
-fn text(slot: &Slot<'_>, pieces: &[Piece], place: Place, found: &mut Found) -> Option<Value> {
+fn text(slot: &Slot<'_>, pieces: &[Piece], ty: Type, place: Place, found: &mut Found) -> Option<Value> {
     if let [Piece::Literal(text)] = pieces {
+        if text.is_empty() && ty != Type::Text {
+            let problem =
+                Problem::new(Code::E0303, place, format!("`{}` cannot be empty", slot.name)).label("empty");
+            found.problems.push(problem.help(format!("it takes {}", ty.describe())));
+            return None;
+        }
         return Some(Value::Text(text.as_str().into()));
     }
     for piece in pieces {
@@ -553,7 +594,11 @@ fn call(
         found.problems.push(
             Problem::new(Code::E0307, place, format!("`{name}` takes one string in quotes"))
                 .label("wrong arguments")
-                .help(format!("write `{name}(\"NAME\")`")),
+                .help(format!("write `{name}(\"NAME\")`"))
+                .fixes_of(bare_name(values).map(|word| {
+                    let text = format!("{name}(\"{word}\")");
+                    (format!("write `{text}`"), place, text)
+                })),
         );
         return None;
     };
@@ -602,6 +647,14 @@ fn call(
     }
 }
 
+/// Returns the single bare name of a call: `env(SOLVER_URL)`.
+fn bare_name(values: &[Written]) -> Option<&str> {
+    match values {
+        [Written { kind: ValueKind::Path(path), .. }] => single(path).map(|name| &*name.text),
+        _ => None,
+    }
+}
+
 fn param(slot: &Slot<'_>, path: &[Name], ty: Type, place: Place, found: &mut Found) -> Option<Value> {
     let parts: Vec<&str> = path.iter().map(|name| &*name.text).collect();
     let id = resolve(slot, &parts, &[Kind::Param], place, found)?;
@@ -639,6 +692,22 @@ fn reference(
     let parts: Vec<&str> = path.iter().map(|name| &*name.text).collect();
     if parts == ["solver"] && kinds.contains(&Kind::Model) && slot.name != "solver" {
         return Some(Value::Solver);
+    }
+    if parts == ["solver"] && kinds.contains(&Kind::Model) {
+        let problem = Problem::new(
+            Code::E0204,
+            place,
+            "`solver` stands for the weights of the round, not for a model block",
+        )
+        .label("a model's label belongs here");
+        let labels = slot.names.labels_of(slot.file, kinds);
+        let help = if labels.is_empty() {
+            "add a model block".to_owned()
+        } else {
+            format!("this file has {}", listed(&labels, "and"))
+        };
+        found.problems.push(problem.help(help));
+        return None;
     }
     let id = resolve(slot, &parts, kinds, place, found)?;
     let entity = slot.names.entity(id);
@@ -687,12 +756,15 @@ fn metric(slot: &Slot<'_>, path: &[Name], place: Place, found: &mut Found) -> Op
                 .help("write the label of a validation block, a dot, and `resolved`");
         let labels = slot.names.labels_of(slot.file, &[Kind::Validation]);
         if let [one] = labels.as_slice() {
-            problem = problem.fix(format!("write `{one}.resolved`"), place, format!("{one}.resolved"));
+            problem =
+                problem.fix(format!("write `{one}.resolved`"), place, format!("{one}.resolved")).unsure();
         }
         found.problems.push(problem);
         return None;
     }
-    let id = resolve(slot, block, &[Kind::Validation, Kind::Bench], place, found)?;
+    // The label alone, without the dot and the figure.
+    let label = Place { to: place.to - 2, ..place };
+    let id = resolve(slot, block, &[Kind::Validation, Kind::Bench], label, found)?;
     found.used.push(id);
     let kind = slot.names.entity(id).kind;
     if !matches!(kind, Kind::Validation | Kind::Bench) {

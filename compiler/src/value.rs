@@ -119,7 +119,7 @@ impl Type {
             Type::Metric => "a metric, such as `anchor.resolved`".into(),
             Type::Fact => "the name of a fact, such as `parsed`".into(),
             Type::Secret => "`secret(\"NAME\")`, which reads the environment variable NAME".into(),
-            Type::Enum(variants) => format!("one of {}", words(variants, ", ")),
+            Type::Enum(variants) => format!("one of `{}`", words(variants, "`, `")),
             Type::Ref(kinds) => {
                 let kinds: Vec<&str> = kinds.iter().map(|kind| kind.word()).collect();
                 format!("the label of a {} block", kinds.join(" or "))
@@ -129,7 +129,7 @@ impl Type {
                 _ => "a range, such as `12..200` or `3..`".into(),
             },
             Type::List(of) => format!("a list in brackets; each value is {}", of.describe()),
-            Type::Set(variants) => format!("a list of {}", words(variants, ", ")),
+            Type::Set(variants) => format!("a list of `{}`", words(variants, "`, `")),
         }
     }
 

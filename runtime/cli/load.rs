@@ -152,27 +152,10 @@ fn load(wanted: &str, from: &str) -> Loaded {
         })?;
         return Ok((wanted.to_owned(), Origin::Library, text.to_owned()));
     }
-    let path = beside(from, wanted);
-    let bytes = read_bytes(&path)?;
+    let path = project::beside(from, wanted);
+    let bytes = read_bytes(Path::new(&path))?;
     let text = String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned())?;
-    Ok((name_of(&path), Origin::File, text))
-}
-
-/// Returns a path as seen from the file that wrote it, without `.` and `..` where they can go.
-fn beside(from: &str, wanted: &str) -> PathBuf {
-    use std::path::Component;
-    let folder = Path::new(from).parent().unwrap_or(Path::new(""));
-    let mut path = PathBuf::new();
-    for part in folder.join(wanted).components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir if matches!(path.components().next_back(), Some(Component::Normal(_))) => {
-                path.pop();
-            }
-            part => path.push(part),
-        }
-    }
-    path
+    Ok((path, Origin::File, text))
 }
 
 fn host(db: &Database, project: Project) -> Host {
@@ -181,8 +164,8 @@ fn host(db: &Database, project: Project) -> Host {
         let is_set = std::env::var_os(&name).is_some();
         (name, is_set)
     });
-    let paths = wants.paths.into_iter().map(|(path, place)| {
-        let exists = beside(&check::file_name(db, project, place), &path).exists();
+    let paths = wants.paths.into_iter().map(|(_, path, _)| {
+        let exists = Path::new(&path).exists();
         (path, exists)
     });
     Host { variables: variables.collect::<BTreeMap<_, _>>(), paths: paths.collect(), memory: memory() }

@@ -4,7 +4,7 @@ use super::{Lint, names_in};
 use crate::{
     diagnostic::{Code, Place, Problem},
     schema::{self, Cost},
-    settings::{Gate, GateDef},
+    settings::{Gate, GateDef, Rounds},
     suggest::nearest,
     value::{EntityId, Value},
 };
@@ -18,7 +18,17 @@ struct Declared {
 
 impl Lint<'_> {
     pub(super) fn gates(&mut self, id: EntityId, address: &str, rounds: u32) {
+        // A gate that was not found may be the one that gives a fact.
+        if self.settings.broken_gates.contains(&id) {
+            return;
+        }
+        self.anchors(id, address);
         let base = self.settings.gates_in(id, address, None);
+        if base.is_empty()
+            && let Some(place) = self.settings.blocks.get(&format!("{address}.gates"))
+        {
+            self.problems.push(nothing_discriminates(*place, "no gate"));
+        }
         let mut told = self.order(address, &base, None);
         for round in 1..=rounds {
             let of_round = self.settings.gates_in(id, address, Some(round));
@@ -35,6 +45,43 @@ impl Lint<'_> {
         self.problems.extend(told);
     }
 
+    /// `before` and `after` name a gate, and place one that a round adds.
+    fn anchors(&mut self, id: EntityId, address: &str) {
+        let gates = self.settings.gates.get(&id).map_or(&[][..], Vec::as_slice);
+        let names: Vec<&str> = gates.iter().map(|gate| gate.name.as_str()).collect();
+        for gate in gates {
+            for word in ["before", "after"] {
+                let assigned = self.settings.slots.get(&format!("{address}.gates.{}.{word}", gate.name));
+                for assignment in assigned.map_or(&[][..], |setting| &setting.assignments) {
+                    let Some(Value::Fact(anchor)) = &assignment.value else { continue };
+                    if gate.rounds == Rounds::All {
+                        let message = format!(
+                            "`{word}` says nothing here: these gates run in the order they are written"
+                        );
+                        let problem =
+                            Problem::new(Code::W0609, assignment.place, message).label("has no effect");
+                        self.problems
+                            .push(problem.help("it places a gate that a `round` adds; here, move the line"));
+                    } else if !names.contains(&&**anchor) || **anchor == *gate.name {
+                        let message = format!("`{anchor}` is not among the gates of this curriculum");
+                        let mut problem =
+                            Problem::new(Code::E0504, assignment.place, message).label("not found");
+                        if let Some(meant) =
+                            nearest(anchor, names.iter().copied().filter(|name| *name != gate.name))
+                        {
+                            problem = problem.help(format!("did you mean `{meant}`?")).fix(
+                                format!("write `{meant}`"),
+                                assignment.place,
+                                meant,
+                            );
+                        }
+                        self.problems.push(problem);
+                    }
+                }
+            }
+        }
+    }
+
     fn order(&self, address: &str, gates: &[&Gate], round: Option<u32>) -> Vec<Problem> {
         let mut problems = Vec::new();
         let mut given: Vec<String> = Vec::new();
@@ -42,7 +89,13 @@ impl Lint<'_> {
         let mut dearest: Option<(&Gate, Cost)> = None;
         for (index, (gate, own)) in gates.iter().zip(&declared).enumerate() {
             for fact in own.needs.iter().filter(|fact| !given.contains(fact)) {
-                problems.push(missing_fact(gate, fact, gates, &declared, index));
+                let problem = missing_fact(gate, fact, gates, &declared, index);
+                problems.push(match round {
+                    Some(round) => {
+                        Problem { message: format!("in round {round} {}", problem.message), ..problem }
+                    }
+                    None => problem,
+                });
             }
             given.extend(own.gives.iter().cloned());
             match dearest {
@@ -66,11 +119,7 @@ impl Lint<'_> {
         if let Some(last) = gates.last()
             && !given.iter().any(|fact| fact == "discriminating")
         {
-            problems.push(
-                Problem::new(Code::W0407, last.place, "no gate checks that the hidden tests tell broken from mended")
-                    .label("the last gate")
-                    .help("tasks may be unsolvable or already solved; add `separates`, or a gate that gives `discriminating`"),
-            );
+            problems.push(nothing_discriminates(last.place, "the last gate"));
         }
         problems
     }
@@ -104,6 +153,13 @@ impl Lint<'_> {
         };
         Declared { cost, needs: facts("needs"), gives: facts("gives") }
     }
+}
+
+fn nothing_discriminates(place: Place, label: &str) -> Problem {
+    Problem::new(Code::W0407, place, "no gate checks that the hidden tests tell broken from mended")
+        .label(label)
+        .help("tasks may be unsolvable or already solved")
+        .help("add `separates`, or a gate that gives `discriminating`")
 }
 
 fn missing_fact(gate: &Gate, fact: &str, gates: &[&Gate], declared: &[Declared], index: usize) -> Problem {

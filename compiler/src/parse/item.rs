@@ -234,11 +234,19 @@ fn listed<'a>(input: Cursor<'a>, close: Kind, bracket: &'static str, depth: u32)
         rest = match after.kind() {
             Some(Kind::Comma) => nom::Input::take_split(&after, 1).0,
             Some(kind) if kind == close => after,
+            _ if !starts_value(after) => return Err(unclosed(after, bracket, open)),
             // `name =` or `name {` on the next line: the list was never closed.
-            _ if after.begins_line() || !starts_value(after) => return Err(unclosed(after, bracket, open)),
+            _ if after.begins_line() && begins_item(after) => return Err(unclosed(after, bracket, open)),
             _ => return Err(fail(after, Want::Comma)),
         };
     }
+}
+
+fn begins_item(input: Cursor<'_>) -> bool {
+    let (next, _) = nom::Input::take_split(&input, 1);
+    let opens =
+        matches!(next.kind(), Some(Kind::Equals | Kind::OpenBrace | Kind::Name | Kind::Text | Kind::RawText));
+    input.kind() == Some(Kind::Name) && !next.begins_line() && opens
 }
 
 fn unclosed(input: Cursor<'_>, bracket: &'static str, open: u32) -> nom::Err<Failure> {

@@ -6,7 +6,7 @@ use super::{Body, Input, Laid, Shape, SourcePath, StageKind, StageName, StageSet
 use crate::{
     diagnostic::{FileId, Place},
     names::Names,
-    project::Project,
+    project::{Project, beside},
     schema::{Block, Key, Kind, Role},
     settings::{Effective, Settings, block_of},
     value::{self, EntityId, Value},
@@ -45,14 +45,14 @@ impl<'a> From<'a> {
     fn path_from(self, file: FileId, path: &str) -> String {
         let files = self.project.files(self.db);
         let of = |file: FileId| files.get(file.0 as usize).map_or("", |file| file.source.path(self.db));
-        let folder = |path: &str| path.rfind('/').map_or(String::new(), |at| path[..=at].to_owned());
-        let (root, own) = (folder(of(FileId(0))), folder(of(file)));
-        if path.starts_with('/') || own == root {
-            return path.to_owned();
+        let found = beside(of(file), path);
+        let root = beside(of(FileId(0)), ".");
+        if found.starts_with('/') || root.is_empty() {
+            return found;
         }
-        match own.strip_prefix(&root) {
-            Some(below) => format!("{below}{path}"),
-            None => format!("{own}{path}"),
+        match found.strip_prefix(&format!("{root}/")) {
+            Some(below) => below.to_owned(),
+            None => format!("{}{found}", "../".repeat(root.split('/').count())),
         }
     }
 }

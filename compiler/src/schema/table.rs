@@ -362,7 +362,7 @@ static BOOTSTRAP: Block = Block {
     blocks: &[],
     content: Content::Plain,
     doc: "Unguided bugs for round 1, which has no traces to learn from yet.",
-    keys: &[key("tasks", Type::Int, "How many tasks.").default("300").within("1..10M").once()],
+    keys: &[key("tasks", Type::Int, "How many tasks.").default("300").within("1..10M")],
 };
 
 static SOLVE: Block = Block {

@@ -10,7 +10,7 @@ use super::{Assignment, Layer, Param, Repo, Rounds, Setting, Settings};
 use crate::{
     diagnostic::{Code, FileId, Place, Problem},
     names::{Names, names, path_word},
-    project::{Origin, Project, parsed},
+    project::{Origin, Project, beside, parsed},
     schema::{self, Block, Content, Key, Kind, Labels},
     suggest::{listed, nearest},
     syntax::{Item, ItemKind, Label, Name, Param as Declared, Path, Value as Written, path_range, path_text},
@@ -39,7 +39,16 @@ struct Walk<'a> {
     names: &'a Names,
     out: Settings,
     /// Blocks whose required keys are looked for at the end, when overrides are in.
-    required: Vec<(&'static Block, String, Place)>,
+    required: Vec<Required>,
+}
+
+/// A block whose required keys must be set.
+struct Required {
+    block: &'static Block,
+    address: String,
+    head: Place,
+    /// From its word to its brace.
+    whole: Place,
 }
 
 /// The block that is being walked.
@@ -241,7 +250,8 @@ impl<'a> Walk<'a> {
         };
         let head = here.place((item.head().0, item.head().1));
         self.out.blocks.insert(here.address.clone(), head);
-        self.required.push((block, here.address.clone(), head));
+        let whole = here.place((item.from, item.to));
+        self.required.push(Required { block, address: here.address.clone(), head, whole });
         let items = items.unwrap_or_default();
         let is_round = |item: &&Item| match &item.kind {
             ItemKind::Block { path, .. } => path_word(path) == Some("round"),
@@ -250,11 +260,14 @@ impl<'a> Walk<'a> {
         // Rounds change what the base says, so the base comes first wherever it stands.
         let (rounds, base): (Vec<&Item>, Vec<&Item>) = items.iter().partition(is_round);
         let mut seen = BTreeMap::new();
-        for item in base.into_iter().chain(rounds) {
+        for item in base {
             self.item(&here, item, &mut seen);
         }
         if kind == Kind::Curriculum {
-            self.finish_curriculum(&here, head);
+            self.add_left_out(&here, item, head);
+        }
+        for item in rounds {
+            self.item(&here, item, &mut seen);
         }
     }
 
@@ -421,18 +434,22 @@ impl<'a> Walk<'a> {
             Labels::None => word,
             _ => format!("{word} {}", next.address.rsplit('.').next().unwrap_or_default()),
         };
-        if block.labels != Labels::Rounds && !self.first_time(seen, &name, head) {
+        // Repositories of one name are reported as such.
+        let may_repeat = matches!(block.labels, Labels::Rounds | Labels::Source);
+        if !may_repeat && !self.first_time(seen, &name, head) {
             return;
         }
         if next.rounds != Rounds::All && block.word == "bootstrap" && !next.rounds.includes(Some(1)) {
             let problem = Problem::new(Code::E0502, head, "only round 1 is bootstrapped")
                 .label("never runs")
-                .help("later rounds start from what the round before selected; put this in `round 1`");
+                .help("later rounds start from what the round before selected; write it outside of `round`");
             self.problem(problem);
+            return;
         }
         if here.rounds == Rounds::All && block.labels != Labels::Rounds {
             self.out.blocks.insert(next.address.clone(), head);
-            self.required.push((block, next.address.clone(), head));
+            let whole = here.place((item.from, item.to));
+            self.required.push(Required { block, address: next.address.clone(), head, whole });
         }
         let mut seen = BTreeMap::new();
         for item in items.unwrap_or_default() {
@@ -510,9 +527,11 @@ impl<'a> Walk<'a> {
 
     fn add_repo(&mut self, here: &Here, block: &'static str, source: &str, name: String, place: Place) {
         let address = format!("{}.{name}", here.address);
+        let file_name = self.project.files(self.db)[here.file.0 as usize].source.path(self.db);
         let repos = self.out.repos.entry(here.entity).or_default();
         let clash = repos.iter().find(|repo| repo.name == name).map(|repo| repo.place);
-        repos.push(Repo { name: name.clone(), address, block, source: source.to_owned(), place });
+        let identity = identity(block, source, file_name);
+        repos.push(Repo { name: name.clone(), address, block, source: source.to_owned(), identity, place });
         if source.is_empty() {
             self.problem(
                 Problem::new(Code::E0210, place, format!("`{block}` needs a name in the quotes"))
@@ -552,6 +571,25 @@ impl<'a> Walk<'a> {
             self.problem(problem);
         }
         rounds
+    }
+}
+
+/// Returns what a repository is, however it is spelt.
+fn identity(block: &str, source: &str, file: &str) -> String {
+    let source = source.trim_end_matches('/');
+    match block {
+        // The package index takes `My_App` and `my-app` for one.
+        "pypi" => format!("pypi:{}", source.to_lowercase().replace(['_', '.'], "-")),
+        "dir" => format!("dir:{}", beside(file, source)),
+        _ if source.starts_with(['.', '/']) => format!("dir:{}", beside(file, source)),
+        _ => {
+            let plain = source.trim_end_matches(".git");
+            let plain = plain.split_once("://").map_or(plain, |(_, rest)| rest);
+            let plain = plain.strip_prefix("git@").unwrap_or(plain).replace(':', "/");
+            let is_short = plain.matches('/').count() == 1;
+            let host = if is_short { "github.com/" } else { "" };
+            format!("git:{}", format!("{host}{plain}").to_lowercase())
+        }
     }
 }
 

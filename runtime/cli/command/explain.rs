@@ -90,6 +90,7 @@ fn page(markdown: &str) -> String {
         }
         match line.strip_prefix('#').filter(|_| !is_code) {
             Some(title) => out.push_str(&style::bold(title.trim_start_matches('#').trim())),
+            None if is_code && line.is_empty() => {}
             None if is_code => {
                 out.push_str("    ");
                 out.push_str(&style::green(line));

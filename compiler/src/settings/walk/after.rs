@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{Here, Walk, paths::Start};
+use super::{Here, Required, Walk, paths::Start};
 use crate::{
     diagnostic::{Code, FileId, Place, Problem},
     names::path_word,
     project::parsed,
-    schema::{self, Block, Kind},
+    schema::{self, Kind},
     settings::{Assignment, Axis, Gate, GateDef, Layer, Rounds, Sweep, Target},
     suggest::{listed, nearest},
     syntax::{Item, ItemKind, Label, Path, Value as Written, ValueKind, path_range, path_text},
@@ -20,7 +20,7 @@ type Said = BTreeMap<String, (String, Place, Option<Value>)>;
 
 impl Walk<'_> {
     /// Adds the gates that a curriculum has when it names none, and asks for its score's settings.
-    pub(super) fn finish_curriculum(&mut self, here: &Here, head: Place) {
+    pub(super) fn add_left_out(&mut self, here: &Here, item: &Item, head: Place) {
         if !self.out.blocks.contains_key(&format!("{}.gates", here.address)) {
             let builtin = schema::GATES.iter().map(|gate| Gate {
                 name: gate.block.word.to_owned(),
@@ -34,7 +34,8 @@ impl Walk<'_> {
         if !self.out.blocks.contains_key(&score)
             && let Some(block) = schema::CURRICULUM.block("score")
         {
-            self.required.push((block, score, head));
+            let whole = here.place((item.from, item.to));
+            self.required.push(Required { block, address: score, head, whole });
         }
     }
 
@@ -196,7 +197,7 @@ impl Walk<'_> {
         for skip in sweep.skips.iter().flatten() {
             self.check_skip(&sweep, skip);
         }
-        self.check_sweep(&here, &sweep);
+        self.check_sweep(&here, &sweep, seen.is_empty());
         self.out.sweeps.push(sweep);
     }
 
@@ -254,6 +255,13 @@ impl Walk<'_> {
             if let Some(value) = &value {
                 self.check_bounds(target.key, value, place);
             }
+            if value.is_some() && fitted.contains(&value) {
+                let problem = Problem::new(Code::E0206, place, format!("`{name}` takes this value twice"))
+                    .label("again here")
+                    .help("keep one of them");
+                self.problem(problem);
+                continue;
+            }
             fitted.push(value);
         }
         Some(Axis { path: name, target, values: fitted, place })
@@ -277,13 +285,27 @@ impl Walk<'_> {
         }
     }
 
-    fn check_sweep(&mut self, here: &Here, sweep: &Sweep) {
+    fn check_sweep(&mut self, here: &Here, sweep: &Sweep, is_empty: bool) {
         let place = self.names.entity(here.entity).place;
-        if sweep.axes.is_empty() && !self.out.slots.contains_key(&format!("{}.repeat", here.address)) {
+        if is_empty {
             let problem =
                 Problem::new(Code::E0513, place, format!("the sweep `{}` varies nothing", sweep.name))
                     .label("no list of values")
                     .help("write a path and its values: `main.score.mode = [cosine, dot]`");
+            self.problem(problem);
+        }
+        let empty_skip = sweep.skips.iter().find(|skip| {
+            !skip.is_empty()
+                && skip.len() == sweep.axes.len()
+                && skip.iter().all(|skipped| {
+                    let axis = sweep.axes.iter().find(|axis| axis.path == skipped.path);
+                    axis.is_some_and(|axis| axis.values.iter().all(|value| skipped.values.contains(value)))
+                })
+        });
+        if let Some(first) = empty_skip.and_then(|skip| skip.first()) {
+            let problem =
+                Problem::new(Code::E0513, first.place, format!("this leaves no cell of `{}`", sweep.name))
+                    .label("skips everything");
             self.problem(problem);
         }
         let arrange = schema::SWEEP.key("arrange").and_then(|key| self.out.value(&here.address, key, None));
@@ -335,15 +357,28 @@ impl Walk<'_> {
     }
 
     pub(super) fn finish(&mut self) {
-        for (block, address, place) in std::mem::take(&mut self.required) {
-            self.look_for_required(block, &address, place);
+        for required in std::mem::take(&mut self.required) {
+            // What is missing may be what the parser could not read.
+            if !self.has_syntax_error(required.whole) {
+                self.look_for_required(&required);
+            }
         }
         self.parameters_in_bounds();
         self.overlapping_rounds();
         self.shadowed_overrides();
     }
 
-    fn look_for_required(&mut self, block: &'static Block, address: &str, place: Place) {
+    fn has_syntax_error(&self, whole: Place) -> bool {
+        let source = self.project.files(self.db)[whole.file.0 as usize].source;
+        let inside = |at: Place| whole.from <= at.from && at.from <= whole.to;
+        parsed(self.db, source)
+            .problems(self.db)
+            .iter()
+            .any(|problem| problem.is_error() && inside(problem.place))
+    }
+
+    fn look_for_required(&mut self, Required { block, address, head, .. }: &Required) {
+        let place = *head;
         for key in block.keys.iter().filter(|key| key.required) {
             let known = self.out.slots.get(&format!("{address}.{}", key.name));
             if known.is_some_and(|setting| setting.assignments.iter().any(|a| a.rounds == Rounds::All)) {
@@ -418,27 +453,39 @@ impl Walk<'_> {
     /// Notes where an override of every round loses to a round's own setting.
     fn shadowed_overrides(&mut self) {
         let mut problems = Vec::new();
-        for setting in self.out.slots.values() {
+        for (address, setting) in &self.out.slots {
+            let Some((curriculum, rest)) = address.split_once('.') else { continue };
             let general =
                 setting.assignments.iter().filter(|a| a.layer > Layer::Round && a.rounds == Rounds::All);
             for general in general {
-                let Some(own) = setting.assignments.iter().find(|a| a.rounds != Rounds::All) else {
-                    continue;
+                // A round that the same layer sets too, or sets equally, is as was wanted.
+                let lost = |own: &Assignment| {
+                    own.rounds != Rounds::All && own.layer < general.layer && own.value != general.value
                 };
-                let rounds = match own.rounds {
-                    Rounds::Exact(round) => format!("round {round}"),
-                    _ => "some rounds".to_owned(),
-                };
-                let message = format!("in {rounds} another value of `{}` holds", setting.key.name);
+                let mut winners = (1..=self.rounds_of(curriculum)).filter_map(|round| {
+                    let own = self.out.winner(address, Some(round))?;
+                    lost(own).then_some((round, own))
+                });
+                let Some((round, own)) = winners.next() else { continue };
+                let message = format!("in round {round} another value of `{}` holds", setting.key.name);
                 problems.push(
                     Problem::new(Code::N0505, general.place, message)
                         .label(format!("set here by {}", general.layer.describe()))
                         .other(own.place, "more specific, so it wins")
-                        .help("to change that round too, name it in the path: `main.r3.select.top`"),
+                        .help(format!("to change that round too, set `{curriculum}.r{round}.{rest}`")),
                 );
             }
         }
         self.out.problems.extend(problems);
+    }
+
+    /// Returns how many rounds a curriculum has.
+    fn rounds_of(&self, curriculum: &str) -> u32 {
+        let rounds = schema::CURRICULUM.key("rounds").and_then(|key| self.out.value(curriculum, key, None));
+        match rounds {
+            Some(Value::Int(rounds)) => rounds.clamp(0, 100) as u32,
+            _ => 0,
+        }
     }
 }
 

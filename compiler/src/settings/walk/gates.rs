@@ -43,7 +43,10 @@ impl Walk<'_> {
             Some(gate) if in_round => gate.def,
             _ => match self.gate_def(here, path) {
                 Some(def) => def,
-                None => return,
+                None => {
+                    self.out.broken_gates.insert(here.entity);
+                    return;
+                }
             },
         };
         match known {

@@ -17,8 +17,10 @@ pub(super) struct Stuck {
     pub(super) part: usize,
     /// The block in which it was looked for.
     block: &'static Block,
-    /// What would have been right.
+    /// What would have been right here.
     known: Vec<String>,
+    /// What stands in the block too, but not before a `=`.
+    blocks: Vec<String>,
     /// Set when the last part is a block, not a setting.
     is_block: bool,
 }
@@ -57,9 +59,10 @@ impl Walk<'_> {
             Content::Gates => self.gates(at.entity).iter().map(|gate| gate.name.clone()).collect(),
             _ => Vec::new(),
         };
-        let known = if is_last { keys.chain(blocks).collect() } else { blocks.chain(gates).collect() };
+        let blocks: Vec<String> = blocks.chain(gates).collect();
         let is_block = is_last && at.block.block(parts[part]).is_some();
-        Stuck { part, block: at.block, known, is_block }
+        let (known, blocks) = if is_last { (keys.collect(), blocks) } else { (blocks, Vec::new()) };
+        Stuck { part, block: at.block, known, blocks, is_block }
     }
 
     /// Goes into the block that `parts` begin with; returns how many were used.
@@ -192,6 +195,9 @@ impl Walk<'_> {
         let name = &path[stuck.part.min(path.len() - 1)];
         let place = Place { file, from: name.at, to: name.at + 1 };
         let word = &*name.text;
+        if stuck.block.word == "round" && stuck.part == 0 && is_of_curriculum(word) {
+            return not_per_round(word, place);
+        }
         if stuck.is_block {
             return Problem::new(Code::E0205, place, format!("`{word}` is a block, not a setting"))
                 .label("a block")
@@ -206,13 +212,17 @@ impl Walk<'_> {
                 meant,
             );
         }
+        if let Some(meant) = nearest(word, stuck.blocks.iter().map(String::as_str)) {
+            return problem.help(format!("did you mean the block `{meant} {{ ... }}`?"));
+        }
         let problem = match elsewhere(word, stuck.block) {
             Some(homes) => problem.help(format!("`{word}` is a setting of {homes}")),
             None => problem,
         };
-        match stuck.known.as_slice() {
+        let all: Vec<&String> = stuck.known.iter().chain(&stuck.blocks).collect();
+        match all.as_slice() {
             [] => problem,
-            known => problem.help(format!("`{}` has {}", stuck.block.word, listed(known, "and"))),
+            all => problem.help(format!("`{}` has {}", stuck.block.word, listed(all, "and"))),
         }
     }
 
@@ -228,6 +238,9 @@ impl Walk<'_> {
         let place = here.place((from, to));
         let word = path_text(path);
         let block = here.block;
+        if block.word == "round" && is_of_curriculum(&word) && block.block(&word).is_none() {
+            return not_per_round(&word, place);
+        }
         if let Some(key) = block.key(&word) {
             let problem = Problem::new(Code::E0205, place, format!("`{word}` is a setting, not a block"))
                 .label("a setting");
@@ -270,6 +283,16 @@ impl Walk<'_> {
             known => problem.help(format!("`{}` has {}", block.word, listed(known, "and"))),
         }
     }
+}
+
+fn is_of_curriculum(word: &str) -> bool {
+    schema::CURRICULUM.key(word).is_some() || schema::CURRICULUM.block(word).is_some()
+}
+
+fn not_per_round(word: &str, place: Place) -> Problem {
+    Problem::new(Code::E0506, place, format!("`{word}` cannot differ between rounds"))
+        .label("in one round only")
+        .help("set it once for the whole curriculum")
 }
 
 /// Returns the blocks that do have a setting of that name: "`stable` and `gate`".
