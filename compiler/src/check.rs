@@ -43,8 +43,9 @@ pub fn problems(db: &dyn salsa::Database, project: Project, host: &Host) -> Vec<
     all.extend(names(db, project).problems.iter().cloned());
     all.extend(settings(db, project).problems.iter().cloned());
     // Advice is for files that mean something; contradictions are told with the other mistakes.
-    let is_meaningful = !all.iter().any(Problem::is_error);
-    all.extend(lints(db, project).iter().filter(|problem| is_meaningful || problem.is_error()).cloned());
+    let lints = lints(db, project);
+    let is_meaningful = !all.iter().chain(lints).any(Problem::is_error);
+    all.extend(lints.iter().filter(|problem| is_meaningful || problem.is_error()).cloned());
     if is_meaningful {
         all.extend(outside(db, project, host));
     }
