@@ -40,9 +40,15 @@ pub(crate) const MAX_DEPTH: u32 = 64;
 /// Mistakes after this many are not collected: the file is not what it was taken for.
 const MAX_PROBLEMS: usize = 200;
 
+/// A file with more items than this is no pipeline; memory stays bounded.
+const MAX_ITEMS: usize = 300_000;
+
+/// A list may hold this many values.
+pub(crate) const MAX_VALUES: usize = 100_000;
+
 /// Returns the tree of a text and what is wrong with its syntax; a file has a header.
 pub(crate) fn parse(source: &str, lexed: &Lexed, has_header: bool) -> (Tree, Vec<Problem>) {
-    let mut parser = Parser { source, lexed, problems: Vec::new(), pos: 0, ended_early: 0 };
+    let mut parser = Parser { source, lexed, problems: Vec::new(), pos: 0, count: 0, ended_early: 0 };
     parser.lexical();
     let edition = if has_header { parser.header() } else { None };
     let items = parser.items(0, None);
@@ -56,6 +62,8 @@ struct Parser<'a> {
     lexed: &'a Lexed,
     problems: Vec<Problem>,
     pos: At,
+    /// Items read so far.
+    count: usize,
     /// Blocks that were ended without their brace, because a top-level block began.
     ended_early: usize,
 }
@@ -225,6 +233,15 @@ impl Parser<'_> {
                 }
             }
             separated = false;
+            self.count += 1;
+            if self.count > MAX_ITEMS {
+                if self.count == MAX_ITEMS + 1 {
+                    let message = format!("the file holds more than {MAX_ITEMS} settings and blocks");
+                    self.push(problem(Code::E0112, from, from + 1, message).label("the rest is not read"));
+                }
+                self.pos = self.lexed.len();
+                continue;
+            }
             match self.item(depth) {
                 Some(item) => items.push(item),
                 None => self.recover(from),
@@ -342,7 +359,7 @@ impl Parser<'_> {
     fn unclosed(&mut self, open: At, next: Option<At>) {
         let end = next.unwrap_or(self.lexed.len());
         // An unterminated string may have eaten the brace: one report is enough.
-        let eaten = (open..end).any(|at| self.kind(at) == Some(Kind::OpenText));
+        let eaten = self.count > MAX_ITEMS || (open..end).any(|at| self.kind(at) == Some(Kind::OpenText));
         // Every open block around this one fails at the same place; the innermost speaks.
         let told = self.problems.iter().any(|p| p.code == Code::E0102 && p.place.from > open);
         if eaten || told {

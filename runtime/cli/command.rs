@@ -50,11 +50,11 @@ fn open_checked(path: &Path, compile: &Compile) -> Result<Option<Opened>, Failur
 }
 
 /// Returns the text of a file that diagnostics speak of.
-fn text_of(opened: &Opened, file: &str) -> Option<String> {
+fn text_of<'a>(opened: &'a Opened, file: &str) -> Option<&'a str> {
     let db = &opened.db;
     let sources = opened.project.files(db).iter().map(|file| file.source);
     let mut sources = sources.chain(std::iter::once(opened.project.flags(db)));
-    sources.find(|source| source.path(db) == file).map(|source| source.text(db).to_owned())
+    sources.find(|source| source.path(db) == file).map(|source| source.text(db))
 }
 
 fn code_of(found: &[Diagnostic]) -> u8 {

@@ -2,10 +2,16 @@
 
 use std::fmt;
 
-use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, NamedSource};
+use miette::{
+    GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, SourceCode,
+    SourceSpan, SpanContents,
+};
 use sswe_compiler::diagnostic::{Diagnostic, Label, Severity, Span};
 
 use crate::{args::Output, style};
+
+/// Gives the text of a file by its name.
+pub(crate) type TextOf<'a> = &'a dyn Fn(&str) -> Option<&'a str>;
 
 /// Findings beyond this many are only counted.
 const MOST: usize = 50;
@@ -14,12 +20,7 @@ const MOST: usize = 50;
 const LONGEST_LINE: usize = 400;
 
 /// Prints what was found in a file; `text_of` gives the text of a file by its name.
-pub(crate) fn print_all(
-    found: &[Diagnostic],
-    output: Output,
-    all: bool,
-    text_of: &dyn Fn(&str) -> Option<String>,
-) {
+pub(crate) fn print_all(found: &[Diagnostic], output: Output, all: bool, text_of: TextOf<'_>) {
     match output {
         Output::Human => {
             let shown = if all { found.len() } else { found.len().min(MOST) };
@@ -66,7 +67,7 @@ pub(crate) fn has_errors(found: &[Diagnostic]) -> bool {
 }
 
 /// Renders a diagnostic: header, snippets, help, where to read more.
-pub(crate) fn human(diagnostic: &Diagnostic, text_of: &dyn Fn(&str) -> Option<String>) -> String {
+pub(crate) fn human(diagnostic: &Diagnostic, text_of: TextOf<'_>) -> String {
     let Diagnostic { span, severity, code, message, .. } = diagnostic;
     let head = format!("{}[{code}]", severity.as_str());
     let head = match severity {
@@ -100,17 +101,27 @@ pub(crate) fn human(diagnostic: &Diagnostic, text_of: &dyn Fn(&str) -> Option<St
     out
 }
 
-fn snippet(labels: &[&Label], text_of: &dyn Fn(&str) -> Option<String>) -> String {
+fn snippet(labels: &[&Label], text_of: TextOf<'_>) -> String {
     let Some(first) = labels.first() else { return String::new() };
     let Some(text) = text_of(&first.span.file).filter(|text| !text.is_empty()) else { return String::new() };
-    let lines: Vec<&str> = text.split('\n').collect();
-    let line_of = |span: &Span| lines.get(span.line - 1).copied().unwrap_or_default();
-    if labels.iter().any(|label| line_of(&label.span).len() > LONGEST_LINE) {
-        return labels
+    let line_of = |at: usize| {
+        let start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+        let end = text[at..].find('\n').map_or(text.len(), |newline| at + newline);
+        start..end
+    };
+    let is_long = |label: &&&Label| line_of(label.span.bytes.0).len() > LONGEST_LINE;
+    if labels.iter().any(|label| is_long(&label)) {
+        let shown = labels
             .iter()
-            .map(|label| long_line(&label.span, line_of(&label.span), &label.text))
-            .collect();
+            .map(|label| long_line(&label.span, &text[line_of(label.span.bytes.0)], &label.text));
+        return shown.collect();
     }
+    // Only the lines around the marks are handed over: the text may be long.
+    let lines = labels.iter().map(|label| line_of(label.span.bytes.0));
+    let (from, to) = lines.fold((text.len(), 0), |(from, to), line| (from.min(line.start), to.max(line.end)));
+    let from = if from > 0 { line_of(from - 1).start } else { 0 };
+    let to = if to < text.len() { line_of(to + 1).end } else { to };
+    let first_line = text[..from].bytes().filter(|byte| *byte == b'\n').count();
     // Marks inside each other on one line are drawn at wrong columns: the first one stays.
     let overlaps = |label: &Label| {
         label.span.line == first.span.line
@@ -119,15 +130,11 @@ fn snippet(labels: &[&Label], text_of: &dyn Fn(&str) -> Option<String>) -> Strin
     };
     let marks = labels.iter().enumerate().filter(|(index, label)| *index == 0 || !overlaps(label)).map(
         |(_, label)| {
-            let (start, end) = label.span.bytes;
             // A mark runs to the end of its first line at the most.
-            let line_end = text[start..].find('\n').map_or(text.len(), |at| start + at);
-            let length = end.min(line_end).saturating_sub(start);
-            LabeledSpan::new(Some(label.text.clone()), start, length)
+            let (start, end) = (label.span.bytes.0, label.span.bytes.1.min(line_of(label.span.bytes.0).end));
+            LabeledSpan::new(Some(label.text.clone()), start - from, end.saturating_sub(start))
         },
     );
-    let mut report = MietteDiagnostic::new("");
-    report.labels = Some(marks.collect());
     let theme = match (style::color(), style::unicode()) {
         (true, true) => GraphicalTheme::unicode(),
         (false, true) => GraphicalTheme::unicode_nocolor(),
@@ -137,9 +144,14 @@ fn snippet(labels: &[&Label], text_of: &dyn Fn(&str) -> Option<String>) -> Strin
         .with_links(false)
         .with_context_lines(1)
         .with_width(style::width());
-    let with_source = WithSource { report, source: NamedSource::new(&first.span.file, text.clone()) };
+    let window = Window {
+        name: first.span.file.clone(),
+        text: text[from..to].to_owned(),
+        first_line,
+        labels: marks.collect(),
+    };
     let mut drawn = String::new();
-    if handler.render_report(&mut drawn, &with_source).is_err() {
+    if handler.render_report(&mut drawn, &window).is_err() {
         return String::new();
     }
     // The handler begins with a message line, which our header replaces.
@@ -161,27 +173,50 @@ fn long_line(span: &Span, line: &str, text: &str) -> String {
     format!(" {number} | {before}{part}{after}\n {gap} | {indent}{} {text}\n", "^".repeat(length))
 }
 
+/// Some lines of a file, with marks.
 #[derive(Debug)]
-struct WithSource {
-    report: MietteDiagnostic,
-    source: NamedSource<String>,
+struct Window {
+    name: String,
+    text: String,
+    /// How many lines of the file come before.
+    first_line: usize,
+    labels: Vec<LabeledSpan>,
 }
 
-impl fmt::Display for WithSource {
+impl fmt::Display for Window {
     fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
         Ok(())
     }
 }
 
-impl std::error::Error for WithSource {}
+impl std::error::Error for Window {}
 
-impl miette::Diagnostic for WithSource {
-    fn source_code(&self) -> Option<&dyn miette::SourceCode> {
-        Some(&self.source)
+impl SourceCode for Window {
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        before: usize,
+        after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let inside = self.text.read_span(span, before, after)?;
+        Ok(Box::new(MietteSpanContents::new_named(
+            self.name.clone(),
+            inside.data(),
+            *inside.span(),
+            inside.line() + self.first_line,
+            inside.column(),
+            inside.line_count(),
+        )))
+    }
+}
+
+impl miette::Diagnostic for Window {
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        Some(self)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        self.report.labels()
+        Some(Box::new(self.labels.iter().cloned()))
     }
 }
 

@@ -117,6 +117,8 @@ pub(super) enum Want {
     Comma,
     /// A name behind the dot that was just read.
     AfterDot,
+    /// A shorter list.
+    Fewer,
     /// Fewer levels.
     Shallower,
 }
@@ -148,6 +150,10 @@ impl Failure {
             Want::Comma => problem(Code::E0105, at, at + 1, format!("expected a comma before {found}"))
                 .label("the next value starts here")
                 .fix("add a comma", place(at, at), ", "),
+            Want::Fewer => {
+                let message = format!("this list holds more than {} values", super::MAX_VALUES);
+                problem(Code::E0112, at, at + 1, message).label("one too many")
+            }
             Want::Shallower => problem(
                 Code::E0108,
                 at,

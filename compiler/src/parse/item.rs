@@ -9,7 +9,7 @@ use nom::{
 };
 
 use super::{
-    MAX_DEPTH,
+    MAX_DEPTH, MAX_VALUES,
     input::{Cursor, Failure, Parsed, Want, name, token},
 };
 use smol_str::SmolStr;
@@ -228,6 +228,9 @@ fn listed<'a>(input: Cursor<'a>, close: Kind, bracket: &'static str, depth: u32)
         }
         if !starts_value(rest) {
             return Err(unclosed(rest, bracket, open));
+        }
+        if values.len() == MAX_VALUES {
+            return Err(fail(rest, Want::Fewer));
         }
         let (after, found) = value(rest, depth + 1)?;
         values.push(found);

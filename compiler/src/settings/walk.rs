@@ -18,6 +18,9 @@ use crate::{
     value::{EntityId, Type, Value, param_types},
 };
 
+/// Mistakes after this many are not collected: the file is not what it was taken for.
+const MAX_PROBLEMS: usize = 200;
+
 pub(super) fn collect(db: &dyn salsa::Database, project: Project) -> Settings {
     let names = names(db, project);
     let mut walk = Walk { db, project, names, out: Settings::default(), required: Vec::new() };
@@ -72,6 +75,11 @@ impl Here {
 impl<'a> Walk<'a> {
     fn problem(&mut self, problem: Problem) {
         self.out.problems.push(problem);
+    }
+
+    /// Returns whether enough is wrong: a file of garbage would fill the memory with findings.
+    fn is_full(&self) -> bool {
+        self.out.problems.len() >= MAX_PROBLEMS
     }
 
     fn items(&self, file: FileId) -> &'a [Item] {
@@ -159,6 +167,9 @@ impl<'a> Walk<'a> {
 
     fn file(&mut self, file: FileId) {
         for item in self.items(file) {
+            if self.is_full() {
+                return;
+            }
             match &item.kind {
                 ItemKind::Use { .. } | ItemKind::Param(_) => {}
                 ItemKind::Setting { path, .. } => self.stray_setting(file, path),
@@ -288,6 +299,9 @@ impl<'a> Walk<'a> {
     }
 
     fn item(&mut self, here: &Here, item: &Item, seen: &mut BTreeMap<String, Place>) {
+        if self.is_full() {
+            return;
+        }
         match &item.kind {
             ItemKind::Use { .. } | ItemKind::Param(_) => {
                 let place = here.place((item.from, item.to));

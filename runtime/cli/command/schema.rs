@@ -6,8 +6,11 @@ use sswe_compiler::schema;
 use super::explain::key_json;
 use crate::{Failure, args::Schema, exit, style};
 
+/// Makes a schema.
+type Make = fn() -> Value;
+
 /// Name, what it describes, and the schema.
-const SCHEMAS: &[(&str, &str, fn() -> Value)] = &[
+const SCHEMAS: &[(&str, &str, Make)] = &[
     ("diagnostic", "a line of `check --output json`", diagnostic),
     ("plan", "a line of `plan --output json`: a stage", plan),
     ("graph", "what `graph --format json` prints", graph),
