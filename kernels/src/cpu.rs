@@ -1,0 +1,108 @@
+//! The specification of `align-v1`: naive, and readable.
+
+use crate::Sums;
+
+/// Elements that are reduced in `f32` before an `f64` takes over.
+pub const CHUNK: usize = 4096;
+
+/// Sums that run side by side within a chunk.
+pub const LANES: usize = 64;
+
+/// Returns the inner product of a row with a direction, and the row's squared norm.
+///
+/// A chunk of 4096 elements (the last one padded with zeros) is spread over 64 lanes: lane `l`
+/// adds elements `l`, `l + 64`, `l + 128`, ... with one rounding each. A binary tree joins the
+/// lanes: `l` takes `l + 32`, then `l + 16`, and so on. Chunks are summed in `f64`, in order.
+///
+/// # Panics
+///
+/// When the row and the direction differ in length: comparing them would mean nothing.
+pub fn sums(row: &[f32], direction: &[f32]) -> Sums {
+    assert_eq!(row.len(), direction.len(), "a row and its direction have one length");
+    let mut total = Sums { dot: 0.0, norm2: 0.0 };
+    for (row, direction) in row.chunks(CHUNK).zip(direction.chunks(CHUNK)) {
+        let mut dot = [0.0f32; LANES];
+        let mut norm2 = [0.0f32; LANES];
+        for (x, v) in row.chunks(LANES).zip(direction.chunks(LANES)) {
+            for (lane, (x, v)) in x.iter().zip(v).enumerate() {
+                dot[lane] = x.mul_add(*v, dot[lane]);
+                norm2[lane] = x.mul_add(*x, norm2[lane]);
+            }
+        }
+        total.dot += f64::from(join(dot));
+        total.norm2 += f64::from(join(norm2));
+    }
+    total
+}
+
+fn join(mut lanes: [f32; LANES]) -> f32 {
+    let mut half = LANES / 2;
+    while half > 0 {
+        for lane in 0..half {
+            lanes[lane] += lanes[lane + half];
+        }
+        half /= 2;
+    }
+    lanes[0]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Status;
+
+    /// A small generator: the test's numbers must not depend on a crate's version.
+    fn random(seed: u64, length: usize) -> Vec<f32> {
+        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let mut next = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 40) as f32 / (1u64 << 24) as f32 - 0.5
+        };
+        (0..length).map(|_| next()).collect()
+    }
+
+    fn exact(row: &[f32], direction: &[f32]) -> Sums {
+        let sum = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
+        Sums { dot: sum(row, direction), norm2: sum(row, row) }
+    }
+
+    #[test]
+    fn agrees_with_exact_sums() {
+        for length in [1, 63, 64, 65, 4095, 4096, 4097, 100_000] {
+            let (row, direction) = (random(1, length), random(2, length));
+            let (found, wanted) = (sums(&row, &direction), exact(&row, &direction));
+            let norm2 = exact(&direction, &direction).norm2;
+            let error = (found.cosine(norm2).unwrap() - wanted.cosine(norm2).unwrap()).abs();
+            assert!(error < 1e-7 && (error < 2e-9 || length < 4096), "{length}: {error:e}");
+        }
+    }
+
+    #[test]
+    fn padding_with_zeros_changes_no_bit() {
+        let (mut row, mut direction) = (random(3, 5000), random(4, 5000));
+        let short = sums(&row, &direction);
+        row.resize(3 * CHUNK, 0.0);
+        direction.resize(3 * CHUNK, 0.0);
+        assert_eq!(sums(&row, &direction), short);
+    }
+
+    #[test]
+    fn a_row_without_direction_has_no_score() {
+        let one = [1.0f32; 100];
+        let check = |row: &[f32], status: Status| {
+            let found = sums(row, &one[..row.len()]);
+            assert_eq!(found.status(), status, "{row:?}");
+            assert_eq!(found.cosine(100.0).is_some(), status == Status::Ok);
+        };
+        check(&[0.0; 100], Status::ZeroNorm);
+        check(&[], Status::ZeroNorm);
+        check(&[f32::NAN, 1.0], Status::NonFinite);
+        check(&[f32::INFINITY, 1.0], Status::NonFinite);
+        check(&[f32::MAX; 100], Status::NonFinite);
+        check(&[1.0, -1.0], Status::Ok);
+        assert_eq!(sums(&one, &one).cosine(0.0), None);
+        assert_eq!(sums(&one, &one).cosine(100.0), Some(1.0));
+    }
+}

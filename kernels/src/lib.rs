@@ -1,0 +1,46 @@
+//! Computes fused gradients on a GPU, with a CPU version as the reference.
+//!
+//! The contract is `align-v1`: one shape of reduction, so that every thread count, panel size,
+//! instruction set and device gives the same bits. [`cpu`] is its specification, written to be
+//! read; faster kernels are right when they agree with it bit by bit.
+
+pub mod cpu;
+
+/// What can be said of a gradient.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// It has a direction.
+    Ok,
+    /// It is zero, or so small that its squared norm is: a group of attempts that all earned the same.
+    ZeroNorm,
+    /// It holds an infinity or a NaN, or its sums overflow.
+    NonFinite,
+}
+
+/// The two sums of one row: everything a score needs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sums {
+    /// The inner product with the direction.
+    pub dot: f64,
+    /// The squared norm of the row.
+    pub norm2: f64,
+}
+
+impl Sums {
+    /// Returns what can be said of the row.
+    pub fn status(self) -> Status {
+        match (self.dot.is_finite() && self.norm2.is_finite(), self.norm2 > 0.0) {
+            (false, _) => Status::NonFinite,
+            (true, false) => Status::ZeroNorm,
+            (true, true) => Status::Ok,
+        }
+    }
+
+    /// Returns the cosine with a direction of squared norm `direction_norm2`; nothing where there is none.
+    pub fn cosine(self, direction_norm2: f64) -> Option<f64> {
+        let has_direction = direction_norm2.is_finite() && direction_norm2 > 0.0;
+        (has_direction && self.status() == Status::Ok)
+            // Two roots, not one of the product: the product may overflow where neither norm does.
+            .then(|| self.dot / (self.norm2.sqrt() * direction_norm2.sqrt()))
+    }
+}
