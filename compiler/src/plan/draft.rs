@@ -173,6 +173,12 @@ impl<'a> Draft<'a> {
             return;
         }
         let Some(mut value) = effective.value else { return };
+        // Which blocks a list names is in the inputs of a stage, not in what it says.
+        if let Value::List(values) = &value
+            && values.iter().any(|value| matches!(value, Value::Ref(_)))
+        {
+            return;
+        }
         let from = self.from;
         let shown = value::show(&value, key.ty, &|id| from.label(id));
         let file = effective.from.map_or(FileId(0), |from| from.place.file);

@@ -311,7 +311,7 @@ impl<'a, 'db> Layer<'a, 'db> {
                 Some(asked),
             );
             let draft = draft
-                .read_all("", &self.at("evaluate"), self.block("evaluate"))
+                .read(&self.at("evaluate"), self.block("evaluate"), &["attempts"])
                 .read(&self.at("solve"), self.block("solve"), &["harness", "steps", "wall", "hide"])
                 .shape(Shape::Each)
                 .seed(self.seed)
