@@ -101,15 +101,30 @@ pub(crate) fn default_of(key: &'static Key) -> Option<Value> {
     parse_bare(key.name, text, key.ty)
 }
 
+/// Reads a value that stands alone, or says why it does not fit.
+pub(crate) fn read(text: &str, ty: Type) -> Result<Value, String> {
+    let mut found = Found::default();
+    let value = parse_alone("it", text, ty, &mut found);
+    let why = || found.problems.first().map(|problem| problem.message.clone());
+    value.ok_or_else(|| why().unwrap_or_else(|| format!("`{text}` is not {}", ty.describe())))
+}
+
 /// Reads a value of the table: it names nothing of a project but `solver`.
 fn parse_bare(name: &str, text: &str, ty: Type) -> Option<Value> {
+    parse_alone(name, text, ty, &mut Found::default())
+}
+
+fn parse_alone(name: &str, text: &str, ty: Type, found: &mut Found) -> Option<Value> {
     let source = format!("{name} = {text}");
-    let (tree, _) = parse::parse(&source, &lex::significant(&source), false);
-    let ItemKind::Setting { value, .. } = &tree.items.first()?.kind else { return None };
+    let (tree, problems) = parse::parse(&source, &lex::significant(&source), false);
+    let [item] = tree.items.as_slice() else { return None };
+    let ItemKind::Setting { value, .. } = &item.kind else { return None };
+    if !problems.is_empty() {
+        return None;
+    }
     let names = Names::default();
     let slot = Slot { file: FileId(0), name, names: &names, param_type: &|_| None };
-    let mut found = Found::default();
-    fit(&slot, value, ty, &mut found)
+    fit(&slot, value, ty, found)
 }
 
 fn single(path: &[Name]) -> Option<&Name> {

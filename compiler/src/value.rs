@@ -498,6 +498,11 @@ fn show_rate(events: u64, seconds: u64) -> String {
     }
 }
 
+/// Reads a value from outside of a file, such as a flag: it can name nothing of the file.
+pub fn read(text: &str, ty: Type) -> Result<Value, String> {
+    crate::typing::read(text, ty)
+}
+
 /// Returns a text in quotes, as a file could hold it.
 pub fn quote(text: &str) -> String {
     if text.contains('"') && !text.contains(['\'', '\n']) {

@@ -68,6 +68,11 @@ pub(crate) enum Command {
         after_help = "Examples:\n  sswe explain E0204\n  sswe explain gate-order\n  sswe explain stable.runs\n  sswe explain score\n  sswe explain --list"
     )]
     Explain(Explain),
+    /// Look at the store, sweep it, verify it
+    #[command(
+        after_help = "Examples:\n  sswe cache stats\n  sswe cache gc --older-than 30d --dry-run\n  sswe cache gc --max-size 20GiB\n  sswe cache verify --repair\n\nThe store is .sswe/store, or the folder that SSWE_STORE names."
+    )]
+    Cache(Cache),
     /// Print the JSON Schema of what sswe prints, or the table of settings
     #[command(
         after_help = "Examples:\n  sswe schema                 the names\n  sswe schema diagnostic      what `check --output json` prints"
@@ -230,6 +235,38 @@ pub(crate) struct Explain {
     /// How it is printed
     #[arg(long, value_enum, default_value_t = Plain::Human, value_name = "FORM")]
     pub(crate) output: Plain,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Cache {
+    #[command(subcommand)]
+    pub(crate) command: CacheCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CacheCommand {
+    /// Print the folder of the store
+    Path,
+    /// Count what is in it
+    Stats,
+    /// Remove what no root and no running build needs
+    Gc {
+        /// Remove what was used least recently until the blobs fit
+        #[arg(long, value_name = "SIZE")]
+        max_size: Option<String>,
+        /// Remove what was not used for so long
+        #[arg(long, value_name = "TIME")]
+        older_than: Option<String>,
+        /// Remove nothing; say what would go
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Hash everything and compare
+    Verify {
+        /// Drop what is damaged, so that the next build makes it again
+        #[arg(long)]
+        repair: bool,
+    },
 }
 
 #[derive(Debug, clap::Args)]

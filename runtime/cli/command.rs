@@ -1,5 +1,6 @@
 //! One module for each command.
 
+pub(crate) mod cache;
 pub(crate) mod check;
 mod diff;
 pub(crate) mod explain;

@@ -54,6 +54,7 @@ fn run(args: Args) -> Result<u8, Failure> {
         Some(Command::Plan(args)) => command::plan::run(&args),
         Some(Command::Graph(args)) => command::graph::run(&args),
         Some(Command::Explain(args)) => command::explain::run(&args),
+        Some(Command::Cache(args)) => command::cache::run(&args),
         Some(Command::Schema(args)) => command::schema::run(&args),
         Some(Command::Completions(args)) => command::shell::completions(&args),
         Some(Command::Man(args)) => command::shell::man(&args),
