@@ -45,7 +45,12 @@ pub fn problems(db: &dyn salsa::Database, project: Project, host: &Host) -> Vec<
     // Advice is for files that mean something; contradictions are told with the other mistakes.
     let lints = lints(db, project);
     let is_meaningful = !all.iter().chain(lints).any(Problem::is_error);
-    all.extend(lints.iter().filter(|problem| is_meaningful || problem.is_error()).cloned());
+    // What seems missing may be what could not be read.
+    let is_read = !all.iter().any(|problem| problem.code < Code::E0201);
+    let is_sure = |problem: &&Problem| {
+        is_meaningful || (problem.is_error() && (is_read || problem.code != Code::E0207))
+    };
+    all.extend(lints.iter().filter(is_sure).cloned());
     if is_meaningful {
         all.extend(outside(db, project, host));
     }

@@ -2,7 +2,7 @@
 
 mod gates;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     diagnostic::{Code, FileId, Place, Problem},
@@ -458,28 +458,22 @@ impl<'a> Lint<'a> {
 
     /// Stages are named by repository: two of one curriculum cannot share a name.
     fn repos_apart(&mut self, address: &str) {
-        let mut seen: Vec<&Repo> = Vec::new();
+        let mut seen: BTreeMap<&str, &Repo> = BTreeMap::new();
         for id in crate::plan::seeds_of(self.names, self.settings, address) {
             for repo in self.settings.repos.get(&id).map_or(&[][..], Vec::as_slice) {
-                let is_same = |other: &&&Repo| other.name == repo.name && other.place != repo.place;
-                if let Some(first) = seen.iter().find(is_same)
-                    && first.identity != repo.identity
-                {
-                    self.problems.push(
-                        Problem::new(
-                            Code::E0201,
-                            repo.place,
-                            format!("two repositories of `{address}` are called `{}`", repo.name),
-                        )
-                        .label("again here")
-                        .other(first.place, "first here")
-                        .help(format!(
-                            "give one a name of its own: `{} \"{}\" other_name {{ ... }}`",
-                            repo.block, repo.source
-                        )),
+                let Some(first) = seen.insert(&repo.name, repo).filter(|first| first.place != repo.place)
+                else {
+                    continue;
+                };
+                if first.identity != repo.identity {
+                    let message = format!("two repositories of `{address}` are called `{}`", repo.name);
+                    let help = format!(
+                        "give one a name of its own: `{} \"{}\" other_name {{ ... }}`",
+                        repo.block, repo.source
                     );
+                    let problem = Problem::new(Code::E0201, repo.place, message).label("again here");
+                    self.once(problem.other(first.place, "first here").help(help));
                 }
-                seen.push(repo);
             }
         }
     }
@@ -491,7 +485,8 @@ impl<'a> Lint<'a> {
         let unused: Vec<EntityId> = root
             .filter(|id| !self.settings.used.contains(id) && !quiet.contains(&self.names.entity(*id).kind))
             .collect();
-        for id in unused {
+        // A file of thousands of them says nothing new after some.
+        for id in unused.into_iter().take(MAX_UNUSED) {
             let entity = self.names.entity(id);
             let label = entity.address.rsplit('.').next().unwrap_or(&entity.address);
             if label.starts_with('_') {
@@ -520,6 +515,9 @@ impl<'a> Lint<'a> {
         }
     }
 }
+
+/// Labels that are told to be unused, at the most.
+const MAX_UNUSED: usize = 500;
 
 fn what(kind: Kind) -> &'static str {
     match kind {

@@ -76,7 +76,7 @@ pub fn names(db: &dyn salsa::Database, project: Project) -> Names {
             && &**number != "1"
         {
             let place = Place { file: id, from: *at, to: *at + 1 };
-            names.problems.push(
+            names.report(
                 Problem::new(Code::E0901, place, format!("edition {number} of the language is not known"))
                     .label("this sswe reads edition 1")
                     .help("write `sswe 1`, or use a newer sswe"),
@@ -142,7 +142,7 @@ fn prefixes(db: &dyn salsa::Database, project: Project, names: &mut Names) -> Ve
                         } else {
                             "these files use each other"
                         };
-                        names.problems.push(
+                        names.report(
                             Problem::new(Code::E0802, place, text)
                                 .label(format!("`{path}` leads back here"))
                                 .help("move what both need into a third file"),
@@ -154,7 +154,7 @@ fn prefixes(db: &dyn salsa::Database, project: Project, names: &mut Names) -> Ve
                         *slot = Some(format!("{prefix}{}.", alias.text));
                     }
                 }
-                Some(Err(why)) => names.problems.push(
+                Some(Err(why)) => names.report(
                     Problem::new(Code::E0803, place, format!("cannot read `{path}`: {why}"))
                         .label("used here")
                         .help("paths are relative to this file; `std/...` is the built-in library"),
@@ -181,7 +181,16 @@ fn reaches(project: Project, db: &dyn salsa::Database, from: FileId, to: FileId)
     false
 }
 
+/// Mistakes after this many are not collected: the file is not what it was taken for.
+const MAX_PROBLEMS: usize = 200;
+
 impl Names {
+    fn report(&mut self, problem: Problem) {
+        if self.problems.len() < MAX_PROBLEMS {
+            self.problems.push(problem);
+        }
+    }
+
     fn place(&self, file: FileId, name: &Name) -> Place {
         Place { file, from: name.at, to: name.at + 1 }
     }
@@ -195,26 +204,26 @@ impl Names {
     fn add(&mut self, file: FileId, name: &Name, named: Named) -> bool {
         let place = self.place(file, name);
         if RESERVED.contains(&&*name.text) {
-            self.problems.push(
+            self.report(
                 Problem::new(Code::E0208, place, format!("`{}` cannot be a label", name.text))
                     .label("reserved")
                     .help("`param` begins the paths of parameters, `solver` stands for the weights of the round"),
             );
             return false;
         }
-        let scope = &mut self.scopes[file.0 as usize];
-        if let Some((_, first)) = scope.labels.get(&*name.text) {
-            self.problems.push(
+        let scope = &self.scopes[file.0 as usize];
+        if let Some((_, first)) = scope.labels.get(&*name.text).copied() {
+            self.report(
                 Problem::new(Code::E0201, place, format!("the label `{}` is given twice", name.text))
                     .label("again here")
-                    .other(*first, "first given here")
+                    .other(first, "first given here")
                     .help(
                         "labels of all kinds share one namespace, because paths begin with them; rename one",
                     ),
             );
             return false;
         }
-        scope.labels.insert(name.text.to_string(), (named, place));
+        self.scopes[file.0 as usize].labels.insert(name.text.to_string(), (named, place));
         true
     }
 
@@ -223,7 +232,7 @@ impl Names {
         let id = EntityId(self.entities.len() as u32);
         if let Some(first) = self.scopes[file.0 as usize].params.get(&*name.text) {
             let first = self.entity(*first).place;
-            self.problems.push(
+            self.report(
                 Problem::new(Code::E0201, place, format!("the parameter `{}` is given twice", name.text))
                     .label("again here")
                     .other(first, "first given here"),

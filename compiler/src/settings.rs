@@ -73,7 +73,7 @@ impl Rounds {
         }
     }
 
-    fn specificity(self) -> u8 {
+    pub(crate) fn specificity(self) -> u8 {
         match self {
             Rounds::All => 0,
             Rounds::Span(..) => 1,
@@ -345,7 +345,7 @@ fn winner(assignments: &[Assignment], round: Option<u32>) -> Option<&Assignment>
 
 impl Layer {
     /// Two profiles stand on one step: if they disagree, that is an error and not an order.
-    fn rank(&self) -> u8 {
+    pub(crate) fn rank(&self) -> u8 {
         match self {
             Layer::Library => 0,
             Layer::File => 1,

@@ -230,6 +230,7 @@ impl View<'_> {
         }
         // The winner stands first, the rest as they were found, latest first.
         holding.reverse();
+        holding.sort_by_key(|a| std::cmp::Reverse((a.rounds.specificity(), a.layer.rank())));
         holding.sort_by_key(|assignment| effective.from.is_none_or(|from| from.place != assignment.place));
         for assignment in holding {
             let layer = match assignment.rounds {

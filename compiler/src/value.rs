@@ -473,10 +473,11 @@ fn show_number(number: Decimal, ty: Type) -> String {
 /// Shows a whole number of base units in the largest unit that keeps it whole.
 fn show_unit(value: i128, dimension: Dimension) -> String {
     let units = UNITS.iter().filter(|unit| unit.1 == dimension);
-    let whole = units.clone().find_map(|(name, _, factor, power)| {
+    let whole = units.clone().filter_map(|(name, _, factor, power)| {
         let unit = factor * 10i128.pow(*power as u32);
-        (value % unit == 0 && value != 0).then(|| format!("{}{name}", value / unit))
+        (value % unit == 0 && value != 0).then_some((value / unit, name))
     });
+    let whole = whole.min_by_key(|(count, _)| count.abs()).map(|(count, name)| format!("{count}{name}"));
     // No unit fits: the smallest one, with a fraction.
     let smallest = || {
         let (name, _, factor, power) = match dimension {

@@ -1,5 +1,7 @@
 //! The order of gates: what each needs, and that cheap ones come first.
 
+use std::collections::BTreeSet;
+
 use super::{Lint, names_in};
 use crate::{
     diagnostic::{Code, Place, Problem},
@@ -8,6 +10,9 @@ use crate::{
     suggest::nearest,
     value::{EntityId, Value},
 };
+
+/// Findings of one order of gates, at the most.
+const MAX_PROBLEMS: usize = 50;
 
 /// What a gate declares of itself.
 struct Declared {
@@ -48,7 +53,7 @@ impl Lint<'_> {
     /// `before` and `after` name a gate, and place one that a round adds.
     fn anchors(&mut self, id: EntityId, address: &str) {
         let gates = self.settings.gates.get(&id).map_or(&[][..], Vec::as_slice);
-        let names: Vec<&str> = gates.iter().map(|gate| gate.name.as_str()).collect();
+        let names: BTreeSet<&str> = gates.iter().map(|gate| gate.name.as_str()).collect();
         for gate in gates {
             for word in ["before", "after"] {
                 let assigned = self.settings.slots.get(&format!("{address}.gates.{}.{word}", gate.name));
@@ -84,11 +89,15 @@ impl Lint<'_> {
 
     fn order(&self, address: &str, gates: &[&Gate], round: Option<u32>) -> Vec<Problem> {
         let mut problems = Vec::new();
-        let mut given: Vec<String> = Vec::new();
+        let mut given: BTreeSet<String> = BTreeSet::new();
         let declared: Vec<Declared> = gates.iter().map(|gate| self.declared(address, gate, round)).collect();
         let mut dearest: Option<(&Gate, Cost)> = None;
         for (index, (gate, own)) in gates.iter().zip(&declared).enumerate() {
-            for fact in own.needs.iter().filter(|fact| !given.contains(fact)) {
+            // Each says the same of another gate: some are enough.
+            if problems.len() >= MAX_PROBLEMS {
+                break;
+            }
+            for fact in own.needs.iter().filter(|fact| !given.contains(*fact)) {
                 let problem = missing_fact(gate, fact, gates, &declared, index);
                 problems.push(match round {
                     Some(round) => {
@@ -117,7 +126,7 @@ impl Lint<'_> {
             }
         }
         if let Some(last) = gates.last()
-            && !given.iter().any(|fact| fact == "discriminating")
+            && !given.contains("discriminating")
         {
             problems.push(nothing_discriminates(last.place, "the last gate"));
         }

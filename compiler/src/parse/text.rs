@@ -10,6 +10,8 @@ pub(super) fn pieces(body: &str) -> (Box<[Piece]>, Vec<String>) {
     let mut wrong = Vec::new();
     let mut literal = String::new();
     let mut rest = body;
+    // One string of garbage needs no more than some reports.
+    const MOST: usize = 100;
     while let Some(at) = rest.find(['\\', '$']) {
         literal.push_str(&rest[..at]);
         rest = &rest[at..];
@@ -20,7 +22,9 @@ pub(super) fn pieces(body: &str) -> (Box<[Piece]>, Vec<String>) {
             found.push(Piece::Hole(path));
             rest = after;
         } else if rest.starts_with("${") {
-            wrong.push("${".to_owned());
+            if wrong.len() < MOST {
+                wrong.push("${".to_owned());
+            }
             literal.push_str("${");
             rest = &rest[2..];
         } else if rest.starts_with('$') {
@@ -31,7 +35,9 @@ pub(super) fn pieces(body: &str) -> (Box<[Piece]>, Vec<String>) {
             match c {
                 Some(c) => literal.push(c),
                 None => {
-                    wrong.push(rest[..len].to_owned());
+                    if wrong.len() < MOST {
+                        wrong.push(rest[..len].to_owned());
+                    }
                     literal.push_str(&rest[..len]);
                 }
             }

@@ -392,7 +392,7 @@ impl<'a, 'db> Layer<'a, 'db> {
             (Some(Value::Variant("cosine" | "dot")), Some(exam)) => {
                 let label = self.from.address(exam);
                 let gradient = |own: &Self, name: &str, attempts: &StageName| {
-                    draft(own, StageKind::Gradient, name)
+                    own.with_method(draft(own, StageKind::Gradient, name), "solver", round)
                         .read(&own.at("train.solver"), &schema::TRAIN, &["method", "weighting"])
                         .read_all("reward.", &own.at("train.solver.reward"), &schema::REWARD)
                         .shape(Shape::Each)
@@ -486,13 +486,18 @@ impl<'a, 'db> Layer<'a, 'db> {
             .fact("hat", &address, Value::Text(hat.into()))
             .read_all("", &address, &schema::TRAIN)
             .seed(self.seed);
-        let method = self.inside(&block, "method", round);
-        let draft = match method {
-            Some(_) => draft,
-            None if hat == "solver" => draft.fact("method", &address, Value::Variant("gdpo")),
-            None => draft.fact("method", &address, Value::Variant("grpo")),
-        };
+        let draft = self.with_method(draft, hat, round);
         draft.pool(self.inside(&block, "pool", round))
+    }
+
+    /// The method that holds when none is written depends on the hat.
+    fn with_method(&self, draft: Draft<'a>, hat: &str, round: u32) -> Draft<'a> {
+        let block = format!("train.{hat}");
+        let default = if hat == "solver" { "gdpo" } else { "grpo" };
+        match self.inside(&block, "method", round) {
+            Some(_) => draft,
+            None => draft.fact("method", &self.at(&block), Value::Variant(default)),
+        }
     }
 
     fn stop(

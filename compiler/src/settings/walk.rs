@@ -23,7 +23,15 @@ const MAX_PROBLEMS: usize = 200;
 
 pub(super) fn collect(db: &dyn salsa::Database, project: Project) -> Settings {
     let names = names(db, project);
-    let mut walk = Walk { db, project, names, out: Settings::default(), required: Vec::new() };
+    let mut walk = Walk {
+        db,
+        project,
+        names,
+        out: Settings::default(),
+        required: Vec::new(),
+        repo_names: BTreeMap::new(),
+        gate_names: BTreeMap::new(),
+    };
     let files = project.files(db);
     for index in 0..files.len() {
         walk.params(FileId(index as u32));
@@ -43,6 +51,10 @@ struct Walk<'a> {
     out: Settings,
     /// Blocks whose required keys are looked for at the end, when overrides are in.
     required: Vec<Required>,
+    /// Where each repository of a seeds block was first named.
+    repo_names: BTreeMap<(EntityId, String), Place>,
+    /// The position of each gate of a curriculum.
+    gate_names: BTreeMap<(EntityId, String), usize>,
 }
 
 /// A block whose required keys must be set.
@@ -364,6 +376,21 @@ impl<'a> Walk<'a> {
             self.problem(problem);
             return;
         }
+        // The same setting by a path and in its block; rounds are compared when all are known.
+        let earlier = self.out.slots.get(address).and_then(|setting| {
+            setting
+                .assignments
+                .iter()
+                .find(|a| a.layer == here.layer && a.rounds == rounds && rounds == Rounds::All)
+        });
+        if let Some(first) = earlier {
+            let problem = Problem::new(Code::E0206, place, format!("`{}` is given twice", key.name))
+                .label("again here")
+                .other(first.place, "first given here")
+                .help("keep one of them");
+            self.problem(problem);
+            return;
+        }
         let fitted = self.fit(here.file, key.name, value, key.ty);
         if let Some(value) = &fitted {
             self.check_bounds(key, value, place);
@@ -543,7 +570,7 @@ impl<'a> Walk<'a> {
         let address = format!("{}.{name}", here.address);
         let file_name = self.project.files(self.db)[here.file.0 as usize].source.path(self.db);
         let repos = self.out.repos.entry(here.entity).or_default();
-        let clash = repos.iter().find(|repo| repo.name == name).map(|repo| repo.place);
+        let clash = self.repo_names.insert((here.entity, name.clone()), place);
         let identity = identity(block, source, file_name);
         repos.push(Repo { name: name.clone(), address, block, source: source.to_owned(), identity, place });
         if source.is_empty() {

@@ -28,7 +28,9 @@ impl Walk<'_> {
                 place: head,
                 rounds: Rounds::All,
             });
-            self.out.gates.entry(here.entity).or_default().splice(0..0, builtin);
+            for gate in builtin {
+                self.add_gate(here.entity, gate);
+            }
         }
         let score = format!("{}.score", here.address);
         if !self.out.blocks.contains_key(&score)
@@ -74,6 +76,9 @@ impl Walk<'_> {
         let layer = Layer::Profile(label.to_owned());
         let mut seen = BTreeMap::new();
         for item in items {
+            if self.is_full() {
+                return;
+            }
             let ItemKind::Setting { path, value } = &item.kind else {
                 self.only_paths(file, item, "a profile");
                 continue;
@@ -150,13 +155,16 @@ impl Walk<'_> {
                 problem.fixes.clear();
             }
         }
-        Some((start, Assignment { value: fitted, rounds, layer: layer.clone(), place }))
+        let assignment = Assignment { value: fitted, rounds, layer: layer.clone(), place };
+        if let Start::Param(id) = &start {
+            self.check_param(*id, &assignment);
+        }
+        Some((start, assignment))
     }
 
     fn apply(&mut self, start: Start, assignment: Assignment) {
         match start {
             Start::Param(id) => {
-                self.check_param(id, &assignment);
                 self.out.param_values.entry(id).or_default().push(assignment);
             }
             Start::Setting(target) => self.record(&target.address, target.key, assignment),
@@ -216,7 +224,12 @@ impl Walk<'_> {
     fn axis(&mut self, file: FileId, path: &Path, value: &Written, needs_list: bool) -> Option<Axis> {
         let place = Place { file, from: value.from, to: value.to };
         let name = path_text(path);
-        let (target, ty) = match self.follow(file, path, &Layer::Cell(String::new()))? {
+        let start = self.follow(file, path, &Layer::Cell(String::new()))?;
+        let param = match &start {
+            Start::Param(id) => Some(*id),
+            Start::Setting(_) => None,
+        };
+        let (target, ty) = match start {
             Start::Setting(target) => {
                 let ty = target.key.ty;
                 (target, ty)
@@ -254,6 +267,10 @@ impl Walk<'_> {
             let value = self.fit(file, &name, value, ty);
             if let Some(value) = &value {
                 self.check_bounds(target.key, value, place);
+            }
+            if let Some(id) = param {
+                let layer = Layer::Cell(String::new());
+                self.check_param(id, &Assignment { value: value.clone(), rounds: Rounds::All, layer, place });
             }
             if value.is_some() && fitted.contains(&value) {
                 let problem = Problem::new(Code::E0206, place, format!("`{name}` takes this value twice"))
@@ -420,31 +437,36 @@ impl Walk<'_> {
     fn overlapping_rounds(&mut self) {
         let mut problems = Vec::new();
         for setting in self.out.slots.values() {
-            let own: Vec<&Assignment> =
-                setting.assignments.iter().filter(|a| a.layer == Layer::Round).collect();
-            for (index, later) in own.iter().enumerate() {
-                let clash = own[..index].iter().find(|earlier| match (earlier.rounds, later.rounds) {
-                    (Rounds::Span(a, b), Rounds::Span(c, d)) => a.max(c) <= b.min(d),
-                    (a, b) => a == b,
-                });
-                let Some(earlier) = clash else { continue };
-                let name = setting.key.name;
-                let problem = match later.rounds {
-                    Rounds::Span(..) => {
+            let name = setting.key.name;
+            let mut exact: BTreeMap<u32, &Assignment> = BTreeMap::new();
+            let mut spans: Vec<(u32, u32, &Assignment)> = Vec::new();
+            for own in setting.assignments.iter().filter(|a| a.layer == Layer::Round) {
+                match own.rounds {
+                    Rounds::All => {}
+                    Rounds::Span(first, last) => spans.push((first, last, own)),
+                    Rounds::Exact(round) => {
+                        if let Some(earlier) = exact.insert(round, own) {
+                            let message = format!("`{name}` is given twice for this round");
+                            let problem = Problem::new(Code::E0206, own.place, message).label("again here");
+                            problems.push(problem.other(earlier.place, "first set here"));
+                        }
+                    }
+                }
+            }
+            // In the order of their first rounds, a span overlaps another exactly if it does one before it.
+            spans.sort_by_key(|(first, _, own)| (*first, own.place));
+            for pair in spans.windows(2) {
+                let ((_, last, earlier), (first, _, later)) = (pair[0], pair[1]);
+                if first <= last {
+                    problems.push(
                         Problem::new(Code::E0503, later.place, format!("two ranges of rounds set `{name}`"))
                             .label("again for some of the same rounds")
+                            .other(earlier.place, "first set here")
                             .help(
                                 "keep the ranges apart, or name the one round: an exact round beats a range",
-                            )
-                    }
-                    _ => Problem::new(
-                        Code::E0206,
-                        later.place,
-                        format!("`{name}` is given twice for this round"),
-                    )
-                    .label("again here"),
-                };
-                problems.push(problem.other(earlier.place, "first set here"));
+                            ),
+                    );
+                }
             }
         }
         self.out.problems.extend(problems);

@@ -37,7 +37,7 @@ impl Walk<'_> {
         };
         let word = path_text(path);
         let name = label.unwrap_or_else(|| word.clone());
-        let known = self.gates(here.entity).iter().find(|gate| gate.name == name).cloned();
+        let known = self.gate(here.entity, &name).cloned();
         let in_round = here.rounds != Rounds::All;
         let def = match &known {
             Some(gate) if in_round => gate.def,
@@ -65,7 +65,7 @@ impl Walk<'_> {
                     return;
                 }
                 let gate = Gate { name: name.clone(), def, place: head, rounds: here.rounds };
-                self.out.gates.entry(here.entity).or_default().push(gate);
+                self.add_gate(here.entity, gate);
             }
         }
         let next = Here { block: def.block(), address: format!("{}.{name}", here.address), ..here.clone() };
@@ -73,6 +73,17 @@ impl Walk<'_> {
         for item in items {
             self.item(&next, item, &mut seen);
         }
+    }
+
+    pub(super) fn add_gate(&mut self, curriculum: EntityId, gate: Gate) {
+        let gates = self.out.gates.entry(curriculum).or_default();
+        self.gate_names.insert((curriculum, gate.name.clone()), gates.len());
+        gates.push(gate);
+    }
+
+    pub(super) fn gate(&self, curriculum: EntityId, name: &str) -> Option<&Gate> {
+        let at = self.gate_names.get(&(curriculum, name.to_owned()))?;
+        self.gates(curriculum).get(*at)
     }
 
     pub(super) fn gates(&self, curriculum: EntityId) -> &[Gate] {

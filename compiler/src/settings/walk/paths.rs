@@ -72,7 +72,7 @@ impl Walk<'_> {
             // A gate's name may have dots: `std.no_secrets`.
             for used in (1..=parts.len()).rev() {
                 let name = parts[..used].join(".");
-                if let Some(gate) = self.gates(at.entity).iter().find(|gate| gate.name == name) {
+                if let Some(gate) = self.gate(at.entity, &name) {
                     at.block = gate.def.block();
                     at.address = format!("{}.{name}", at.address);
                     return used;
@@ -195,7 +195,7 @@ impl Walk<'_> {
         let name = &path[stuck.part.min(path.len() - 1)];
         let place = Place { file, from: name.at, to: name.at + 1 };
         let word = &*name.text;
-        if stuck.block.word == "round" && stuck.part == 0 && is_of_curriculum(word) {
+        if stuck.block.word == "round" && is_of_curriculum(word) {
             return not_per_round(word, place);
         }
         if stuck.is_block {
