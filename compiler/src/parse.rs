@@ -40,11 +40,14 @@ pub(crate) const MAX_DEPTH: u32 = 64;
 /// Mistakes after this many are not collected: the file is not what it was taken for.
 const MAX_PROBLEMS: usize = 200;
 
-/// A file with more items than this is no pipeline; memory stays bounded.
-const MAX_ITEMS: usize = 300_000;
+/// A file with an item in fewer bytes than this, on average, is no pipeline; memory stays bounded.
+const BYTES_PER_ITEM: usize = 12;
+
+/// A path may have this many parts.
+pub(crate) const MAX_PARTS: usize = 32;
 
 /// A list may hold this many values.
-pub(crate) const MAX_VALUES: usize = 100_000;
+pub(crate) const MAX_VALUES: usize = 10_000;
 
 /// Returns the tree of a text and what is wrong with its syntax; a file has a header.
 pub(crate) fn parse(source: &str, lexed: &Lexed, has_header: bool) -> (Tree, Vec<Problem>) {
@@ -69,6 +72,10 @@ struct Parser<'a> {
 }
 
 impl Parser<'_> {
+    fn most_items(&self) -> usize {
+        10_000 + self.source.len() / BYTES_PER_ITEM
+    }
+
     fn kind(&self, at: At) -> Option<Kind> {
         self.lexed.kind(at)
     }
@@ -234,9 +241,10 @@ impl Parser<'_> {
             }
             separated = false;
             self.count += 1;
-            if self.count > MAX_ITEMS {
-                if self.count == MAX_ITEMS + 1 {
-                    let message = format!("the file holds more than {MAX_ITEMS} settings and blocks");
+            if self.count > self.most_items() {
+                if self.count == self.most_items() + 1 {
+                    let message =
+                        format!("more than {} settings and blocks for the file's size", self.most_items());
                     self.push(problem(Code::E0112, from, from + 1, message).label("the rest is not read"));
                 }
                 self.pos = self.lexed.len();
@@ -359,7 +367,8 @@ impl Parser<'_> {
     fn unclosed(&mut self, open: At, next: Option<At>) {
         let end = next.unwrap_or(self.lexed.len());
         // An unterminated string may have eaten the brace: one report is enough.
-        let eaten = self.count > MAX_ITEMS || (open..end).any(|at| self.kind(at) == Some(Kind::OpenText));
+        let eaten =
+            self.count > self.most_items() || (open..end).any(|at| self.kind(at) == Some(Kind::OpenText));
         // Every open block around this one fails at the same place; the innermost speaks.
         let told = self.problems.iter().any(|p| p.code == Code::E0102 && p.place.from > open);
         if eaten || told {

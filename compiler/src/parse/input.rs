@@ -117,6 +117,8 @@ pub(super) enum Want {
     Comma,
     /// A name behind the dot that was just read.
     AfterDot,
+    /// A shorter path.
+    ShorterPath,
     /// A shorter list.
     Fewer,
     /// Fewer levels.
@@ -150,6 +152,10 @@ impl Failure {
             Want::Comma => problem(Code::E0105, at, at + 1, format!("expected a comma before {found}"))
                 .label("the next value starts here")
                 .fix("add a comma", place(at, at), ", "),
+            Want::ShorterPath => {
+                let message = format!("a path has at most {} parts", super::MAX_PARTS);
+                problem(Code::E0108, at, at + 1, message).label("one too many")
+            }
             Want::Fewer => {
                 let message = format!("this list holds more than {} values", super::MAX_VALUES);
                 problem(Code::E0112, at, at + 1, message).label("one too many")

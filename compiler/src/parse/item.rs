@@ -9,7 +9,7 @@ use nom::{
 };
 
 use super::{
-    MAX_DEPTH, MAX_VALUES,
+    MAX_DEPTH, MAX_PARTS, MAX_VALUES,
     input::{Cursor, Failure, Parsed, Want, name, token},
 };
 use smol_str::SmolStr;
@@ -95,6 +95,9 @@ fn path(input: Cursor<'_>) -> Parsed<'_, Path> {
     let mut parts = vec![first];
     while rest.kind() == Some(Kind::Dot) && !rest.starts_line() {
         let after = nom::Input::take_split(&rest, 1).0;
+        if parts.len() == MAX_PARTS {
+            return Err(fail(rest, Want::ShorterPath));
+        }
         if after.kind() != Some(Kind::Name) || after.starts_line() {
             return Err(fail(after, Want::AfterDot));
         }
