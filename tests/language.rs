@@ -44,7 +44,9 @@ fn every_case_holds() {
                 (None, true) => {}
                 (None, false) => failures.push(format!("{place}\n    {}", wrong.join("\n    "))),
                 (Some(why), false) => pending.push(format!("{place}: {why}\n    {}", wrong.join("\n    "))),
-                (Some(_), true) => failures.push(format!("{place}\n    holds now: remove its `pending` mark")),
+                (Some(_), true) => {
+                    failures.push(format!("{place}\n    holds now: remove its `pending` mark"))
+                }
             }
         }
     }
@@ -88,7 +90,8 @@ fn every_setting_is_shown() {
 /// Runs a case; returns what is wrong.
 fn run(case: &Case, prelude: &str) -> Vec<String> {
     let mut wrong = Vec::new();
-    let files: Files = case.blocks.iter().filter_map(|block| Some((block.file()?, block.text.clone()))).collect();
+    let files: Files =
+        case.blocks.iter().filter_map(|block| Some((block.file()?, block.text.clone()))).collect();
     let (mut flags, mut done) = (Flags::default(), Vec::<Compiled>::new());
     for block in &case.blocks {
         let last = done.last();
@@ -144,7 +147,13 @@ fn compile(block: &Block, prelude: &str, flags: &Flags, files: &Files) -> (Compi
 }
 
 /// Formatting again changes nothing, and formatting at all changes no hash.
-fn survives_format(text: &str, before: &Compiled, options: &Options, files: &Files, is_cell: bool) -> Vec<String> {
+fn survives_format(
+    text: &str,
+    before: &Compiled,
+    options: &Options,
+    files: &Files,
+    is_cell: bool,
+) -> Vec<String> {
     let Some(formatted) = format::format(text) else { return vec!["it cannot be formatted".to_owned()] };
     if format::format(&formatted).as_deref() != Some(&formatted) {
         return vec![format!("formatting it twice is not formatting it once:\n{formatted}")];
@@ -165,4 +174,16 @@ fn survives_fix(text: &str, found: &[Diagnostic]) -> Vec<String> {
         true => vec![format!("its safe fixes turn {before} errors into {after}")],
         false => Vec::new(),
     }
+}
+
+/// Returns every source of every page that stands alone.
+pub(crate) fn sources() -> Vec<String> {
+    let mut sources = Vec::new();
+    for (_, text) in support::texts_in("tests/language", "md") {
+        let document = document(&text);
+        let blocks = document.cases.iter().flat_map(|case| &case.blocks);
+        sources
+            .extend(blocks.filter(|block| block.lang == "sswe").map(|block| block.source(&document.prelude)));
+    }
+    sources
 }

@@ -3,5 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 #![allow(clippy::print_stderr, reason = "what is skipped or pending is said aloud")]
 
+mod cli;
+mod examples;
 mod language;
+mod mutation;
 mod support;
+mod tidy;

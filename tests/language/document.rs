@@ -39,7 +39,8 @@ impl Block {
 
     /// Returns the text to compile, after the marks of the block were obeyed.
     pub(super) fn source(&self, prelude: &str) -> String {
-        let mut text = if self.has("+prelude") { format!("{prelude}{}", self.text) } else { self.text.clone() };
+        let mut text =
+            if self.has("+prelude") { format!("{prelude}{}", self.text) } else { self.text.clone() };
         if self.has("no-final-newline") {
             text.truncate(text.trim_end_matches('\n').len());
         }

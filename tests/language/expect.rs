@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use sswe_compiler::{
     diagnostic::Diagnostic,
-    plan::{Plan, Stage},
+    plan::{Plan, Stage, StageName},
     show::Shown,
 };
 
@@ -157,8 +157,10 @@ pub(super) fn plan(text: &str, plans: &[Arc<Plan>]) -> Vec<String> {
     wrong
 }
 
+type Differs = fn(&Stage, &Stage) -> bool;
+
 /// What may differ in a stage of two plans; pools are policy and may always differ.
-const PARTS: &[(&str, fn(&Stage, &Stage) -> bool)] = &[
+const PARTS: &[(&str, Differs)] = &[
     ("spec", |a, b| a.spec != b.spec),
     ("inputs", |a, b| a.inputs != b.inputs),
     ("seed", |a, b| a.seed != b.seed),
@@ -169,9 +171,12 @@ const PARTS: &[(&str, fn(&Stage, &Stage) -> bool)] = &[
 
 /// Compares two plans with lines such as `spec: main/r3/gates.stable`; what is not named is equal.
 ///
-/// `*` in a name stands for anything. `added` and `gone` name stages of only one plan.
+/// `*` in a name stands for anything. `added` and `gone` name stages of only one plan. `renamed: a b`
+/// says that the stages of `a` are compared with those of `b`.
 pub(super) fn changes(text: &str, before: &[Arc<Plan>], after: &[Arc<Plan>]) -> Vec<String> {
-    let (before, after) = (stages(before), stages(after));
+    let renamed = text.lines().filter_map(|line| line.strip_prefix("renamed:")?.trim().split_once(' '));
+    let before = renamed.fold(before.to_vec(), |plans, (old, new)| rename(&plans, old, new));
+    let (before, after) = (stages(&before), stages(after));
     let mut found: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (name, old) in &before {
         let Some(new) = after.get(name) else {
@@ -184,13 +189,15 @@ pub(super) fn changes(text: &str, before: &[Arc<Plan>], after: &[Arc<Plan>]) -> 
     }
     found.entry("added").or_default().extend(after.keys().filter(|name| !before.contains_key(**name)));
     let mut wanted: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && *line != "nothing") {
+    let lines = text.lines().map(str::trim).filter(|line| !line.starts_with("renamed:"));
+    for line in lines.filter(|line| !line.is_empty() && *line != "nothing") {
         let (part, names) = line.split_once(':').unwrap_or((line, ""));
         wanted.entry(part).or_default().extend(names.split_whitespace());
     }
     let mut wrong = Vec::new();
     for part in PARTS.iter().map(|(part, _)| *part).chain(["added", "gone"]) {
-        let (found, wanted) = (found.remove(part).unwrap_or_default(), wanted.remove(part).unwrap_or_default());
+        let (found, wanted) =
+            (found.remove(part).unwrap_or_default(), wanted.remove(part).unwrap_or_default());
         let unasked = found.iter().filter(|name| !wanted.iter().any(|pattern| fits(pattern, name)));
         wrong.extend(unasked.map(|name| format!("{part}: `{name}` changed")));
         let missed = wanted.iter().filter(|pattern| !found.iter().any(|name| fits(pattern, name)));
@@ -198,6 +205,32 @@ pub(super) fn changes(text: &str, before: &[Arc<Plan>], after: &[Arc<Plan>]) -> 
     }
     wrong.extend(wanted.keys().map(|part| format!("a stage has no part `{part}`")));
     wrong
+}
+
+/// Returns the plans with `old` replaced in every name of a stage.
+fn rename(plans: &[Arc<Plan>], old: &str, new: &str) -> Vec<Arc<Plan>> {
+    let name = |name: &StageName| {
+        let parts: Vec<String> = name.0.split('/').map(|part| rename_part(part, old, new)).collect();
+        StageName(parts.join("/").into())
+    };
+    let stage = |stage: &Arc<Stage>| {
+        let mut stage = Stage::clone(stage);
+        stage.name = name(&stage.name);
+        for input in &mut stage.inputs {
+            input.from = name(&input.from);
+        }
+        Arc::new(stage)
+    };
+    let plan = |plan: &Arc<Plan>| {
+        let stages = plan.stages.iter().map(stage).collect();
+        Arc::new(Plan { curriculum: plan.curriculum.clone(), rounds: plan.rounds, stages })
+    };
+    plans.iter().map(plan).collect()
+}
+
+fn rename_part(part: &str, old: &str, new: &str) -> String {
+    let words: Vec<&str> = part.split('.').map(|word| if word == old { new } else { word }).collect();
+    words.join(".")
 }
 
 fn stages(plans: &[Arc<Plan>]) -> BTreeMap<&str, &Stage> {

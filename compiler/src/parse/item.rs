@@ -4,7 +4,7 @@ use nom::{
     Parser as _,
     branch::alt,
     combinator::{map, opt},
-    multi::many0,
+    multi::many_m_n,
     sequence::preceded,
 };
 
@@ -18,6 +18,9 @@ use crate::{
     lex::Kind,
     syntax::{Item, ItemKind, Label, Name, Param, Path, Piece, Value, ValueKind},
 };
+
+/// Labels that are kept of a block.
+const MAX_LABELS: usize = 32;
 
 /// Parses an item up to its `=` and value, or up to where a block's `{` may stand.
 pub(super) fn head(input: Cursor<'_>) -> Parsed<'_, Item> {
@@ -73,7 +76,8 @@ fn setting_or_block(input: Cursor<'_>) -> Parsed<'_, ItemKind> {
         let (rest, value) = set_value(rest)?;
         return Ok((rest, ItemKind::Setting { path, value }));
     }
-    let (rest, labels) = many0(label).parse(rest)?;
+    // No block has more than two; what follows more is reported once, not kept.
+    let (rest, labels) = many_m_n(0, MAX_LABELS, label).parse(rest)?;
     let kind = ItemKind::Block { path, labels, items: None };
     Ok((rest, kind))
 }

@@ -489,8 +489,10 @@ impl<'a> Walk<'a> {
         }
         if here.rounds == Rounds::All && block.labels != Labels::Rounds {
             self.out.blocks.insert(next.address.clone(), head);
-            let whole = here.place((item.from, item.to));
-            self.required.push(Required { block, address: next.address.clone(), head, whole });
+            if block.keys.iter().any(|key| key.required) {
+                let whole = here.place((item.from, item.to));
+                self.required.push(Required { block, address: next.address.clone(), head, whole });
+            }
         }
         let mut seen = BTreeMap::new();
         for item in items.unwrap_or_default() {
