@@ -3,6 +3,7 @@
 //! Nodes know the ordinals of their tokens, not bytes, so an edit of spacing or of a comment
 //! leaves the whole tree equal and nothing that reads it runs again.
 
+use smallvec::SmallVec;
 use smol_str::SmolStr;
 
 use crate::lex::At;
@@ -16,8 +17,8 @@ pub struct Name {
     pub text: SmolStr,
 }
 
-/// A dotted name, never empty.
-pub type Path = Vec<Name>;
+/// A dotted name, never empty; most have one part, which needs no memory of its own.
+pub type Path = SmallVec<[Name; 1]>;
 
 /// A piece of a `"..."` string.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

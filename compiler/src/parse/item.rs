@@ -16,7 +16,7 @@ use smol_str::SmolStr;
 
 use crate::{
     lex::Kind,
-    syntax::{Item, ItemKind, Label, Name, Param, Path, Piece, Value, ValueKind},
+    syntax::{Item, ItemKind, Label, Param, Path, Piece, Value, ValueKind},
 };
 
 /// Labels that are kept of a block.
@@ -96,7 +96,7 @@ fn starts_value(input: Cursor<'_>) -> bool {
 
 fn path(input: Cursor<'_>) -> Parsed<'_, Path> {
     let (mut rest, first) = name(input)?;
-    let mut parts = vec![first];
+    let mut parts: Path = smallvec::smallvec![first];
     while rest.kind() == Some(Kind::Dot) && !rest.starts_line() {
         let after = nom::Input::take_split(&rest, 1).0;
         if parts.len() == MAX_PARTS {
@@ -210,14 +210,15 @@ fn numeric(input: Cursor<'_>) -> Parsed<'_, ValueKind> {
 
 fn call_or_path(input: Cursor<'_>, depth: u32) -> Parsed<'_, ValueKind> {
     let (rest, parts) = path(input)?;
-    match <[Name; 1]>::try_from(parts) {
-        Ok([function]) if rest.kind() == Some(Kind::OpenCall) && !rest.starts_line() => {
-            let (rest, values) = listed(rest, Kind::CloseCall, ")", depth)?;
-            Ok((rest, ValueKind::Call(Box::new((function, values)))))
-        }
-        Ok(parts) => Ok((rest, ValueKind::Path(Box::new(parts)))),
-        Err(parts) => Ok((rest, ValueKind::Path(parts.into()))),
+    if let [function] = parts.as_slice()
+        && rest.kind() == Some(Kind::OpenCall)
+        && !rest.starts_line()
+    {
+        let function = function.clone();
+        let (rest, values) = listed(rest, Kind::CloseCall, ")", depth)?;
+        return Ok((rest, ValueKind::Call(Box::new((function, values)))));
     }
+    Ok((rest, ValueKind::Path(parts.into_vec().into())))
 }
 
 /// Values between brackets: new lines do not matter, a trailing comma is fine.
