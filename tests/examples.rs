@@ -94,7 +94,6 @@ fn adversaries() -> Vec<(&'static str, String)> {
 
 /// Too slow or too large so far, with why.
 const KNOWN: &[(&str, &str)] = &[
-    ("names in a row", "tokens and tree take more than their share"),
     ("many pools", "names, settings and texts of a dense file take more than their share"),
     ("lone names", "tokens and tree take more than their share"),
     ("one label", "tokens and tree take more than their share"),
@@ -107,14 +106,14 @@ const KNOWN: &[(&str, &str)] = &[
 #[test]
 fn bad_files_take_bounded_time_and_memory() {
     let mut wrong = Vec::new();
-    // What the program itself takes, whatever it reads.
-    let own = measure("sswe 1\n").1.unwrap_or_default();
+    // What the program itself takes, whatever it reads; measured, it would be gone before it is seen.
+    let own = 14 << 20;
     for (name, text) in adversaries() {
         let (seconds, peak) = measure(&text);
         if peak.is_none() {
             eprintln!("SKIPPED: the memory of `{name}` cannot be measured here");
         }
-        let limit = own + 20 * text.len() as u64 + (4 << 20);
+        let limit = own + 20 * text.len() as u64;
         let holds = seconds < SLOWEST && peak.is_none_or(|peak| peak < limit);
         let found = format!("{name}: {seconds:.1} s, {} MiB", peak.unwrap_or_default() >> 20);
         match (KNOWN.iter().find(|(known, _)| *known == name), holds) {

@@ -97,15 +97,6 @@ pub(crate) fn apply_safe_fixes(text: &str, found: &[Diagnostic]) -> String {
     text
 }
 
-/// Runs a test that is known to fail, and says so; once it holds, it must lose this mark.
-#[track_caller]
-pub(crate) fn pending(why: &str, test: impl FnOnce() + std::panic::UnwindSafe) {
-    match std::panic::catch_unwind(test) {
-        Err(_) => eprintln!("PENDING {why}"),
-        Ok(()) => panic!("this holds now: remove its `pending` mark ({why})"),
-    }
-}
-
 /// A folder that is removed with everything in it.
 pub(crate) struct Folder(PathBuf);
 

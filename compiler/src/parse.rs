@@ -40,8 +40,8 @@ pub(crate) const MAX_DEPTH: u32 = 64;
 /// Mistakes after this many are not collected: the file is not what it was taken for.
 const MAX_PROBLEMS: usize = 200;
 
-/// A file with an item in fewer bytes than this, on average, is no pipeline; memory stays bounded.
-const BYTES_PER_ITEM: usize = 12;
+/// A large file with an item in fewer bytes than this, on average, is no pipeline; memory stays bounded.
+const BYTES_PER_ITEM: usize = 24;
 
 /// A path may have this many parts.
 pub(crate) const MAX_PARTS: usize = 32;
@@ -73,7 +73,7 @@ struct Parser<'a> {
 
 impl Parser<'_> {
     fn most_items(&self) -> usize {
-        10_000 + self.source.len() / BYTES_PER_ITEM
+        50_000 + self.source.len() / BYTES_PER_ITEM
     }
 
     fn kind(&self, at: At) -> Option<Kind> {

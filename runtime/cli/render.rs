@@ -132,7 +132,13 @@ fn snippet(labels: &[&Label], text_of: TextOf<'_>) -> String {
         |(_, label)| {
             // A mark runs to the end of its first line at the most.
             let (start, end) = (label.span.bytes.0, label.span.bytes.1.min(line_of(label.span.bytes.0).end));
-            LabeledSpan::new(Some(label.text.clone()), start - from, end.saturating_sub(start))
+            let (text, span) = (Some(label.text.clone()), (start - from, end.saturating_sub(start)));
+            // The snippet is headed by the place of the mistake, whichever mark comes first.
+            if label.span == first.span {
+                LabeledSpan::new_primary_with_span(text, span)
+            } else {
+                LabeledSpan::new_with_span(text, span)
+            }
         },
     );
     let theme = match (style::color(), style::unicode()) {
@@ -155,7 +161,7 @@ fn snippet(labels: &[&Label], text_of: TextOf<'_>) -> String {
         return String::new();
     }
     // The handler begins with a message line, which our header replaces.
-    let begin = drawn.lines().position(|line| line.contains('[')).unwrap_or(0);
+    let begin = drawn.lines().position(|line| line.contains(&window.name)).unwrap_or(0);
     drawn.lines().skip(begin).map(|line| format!("{}\n", line.trim_end())).collect()
 }
 

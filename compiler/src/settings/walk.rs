@@ -376,12 +376,13 @@ impl<'a> Walk<'a> {
             self.problem(problem);
             return;
         }
+        if self.is_late_bootstrap(address, rounds, place) {
+            return;
+        }
         // The same setting by a path and in its block; rounds are compared when all are known.
-        let earlier = self.out.slots.get(address).and_then(|setting| {
-            setting
-                .assignments
-                .iter()
-                .find(|a| a.layer == here.layer && a.rounds == rounds && rounds == Rounds::All)
+        let known = self.out.slots.get(address).filter(|_| rounds == Rounds::All);
+        let earlier = known.and_then(|setting| {
+            setting.assignments.iter().find(|a| a.layer == here.layer && a.rounds == Rounds::All)
         });
         if let Some(first) = earlier {
             let problem = Problem::new(Code::E0206, place, format!("`{}` is given twice", key.name))
@@ -396,6 +397,19 @@ impl<'a> Walk<'a> {
             self.check_bounds(key, value, place);
         }
         self.record(address, key, Assignment { value: fitted, rounds, layer: here.layer.clone(), place });
+    }
+
+    /// Returns whether this sets the bootstrap of a later round, which there is none of.
+    fn is_late_bootstrap(&mut self, address: &str, rounds: Rounds, place: Place) -> bool {
+        let is_late =
+            address.ends_with(".bootstrap.tasks") && !rounds.includes(Some(1)) && rounds != Rounds::All;
+        if is_late {
+            let problem = Problem::new(Code::E0502, place, "only round 1 is bootstrapped")
+                .label("never runs")
+                .help("later rounds start from what the round before selected; write it outside of `round`");
+            self.problem(problem);
+        }
+        is_late
     }
 
     fn record(&mut self, address: &str, key: &'static Key, assignment: Assignment) {
@@ -540,7 +554,9 @@ impl<'a> Walk<'a> {
                     _ => repo_name(source),
                 };
                 let place = here.place((*at, *at + 1));
-                self.add_repo(here, block.word, source, name.clone(), place);
+                if !self.add_repo(here, block.word, source, name.clone(), place) {
+                    return None;
+                }
                 next.address = format!("{}.{name}", here.address);
             }
             (Labels::Source, _) => {
@@ -568,7 +584,15 @@ impl<'a> Walk<'a> {
         Some(next)
     }
 
-    fn add_repo(&mut self, here: &Here, block: &'static str, source: &str, name: String, place: Place) {
+    /// Adds a repository; false when its name is another's.
+    fn add_repo(
+        &mut self,
+        here: &Here,
+        block: &'static str,
+        source: &str,
+        name: String,
+        place: Place,
+    ) -> bool {
         let address = format!("{}.{name}", here.address);
         let file_name = self.project.files(self.db)[here.file.0 as usize].source.path(self.db);
         let repos = self.out.repos.entry(here.entity).or_default();
@@ -589,6 +613,7 @@ impl<'a> Walk<'a> {
                     .help(format!("give one a name of its own: `{block} \"{source}\" other_name {{ ... }}`"));
             self.problem(problem);
         }
+        clash.is_none()
     }
 
     fn rounds(&mut self, place: Place, first: &str, last: Option<Option<&str>>) -> Option<Rounds> {

@@ -148,8 +148,11 @@ fn plan() -> Value {
 fn graph() -> Value {
     let text = json!({ "type": "string" });
     let node = object(
-        &["id", "kind", "round", "shape", "spec"],
-        json!({ "id": text, "kind": kinds(), "round": { "type": ["integer", "null"] }, "shape": shape(), "spec": text }),
+        &["id", "kind", "round", "shape", "spec", "unless_stopped"],
+        json!({
+            "id": text, "kind": kinds(), "round": { "type": ["integer", "null"] }, "shape": shape(), "spec": text,
+            "unless_stopped": { "type": "boolean" },
+        }),
     );
     let edge = object(
         &["from", "to", "output", "port"],

@@ -71,7 +71,9 @@ fn one(shown: &Shown) -> String {
         let mark = if index == 0 { "*" } else { " " };
         let value = origin.value.as_deref().unwrap_or("(no value)");
         let place = place(origin);
-        out.push_str(&format!("  {mark} {:layer$}  {value}  {}\n", origin.layer, style::dim(&place)));
+        let line = format!("  {mark} {:layer$}  {value}  {}", origin.layer, style::dim(&place));
+        out.push_str(line.trim_end());
+        out.push('\n');
     }
     out
 }

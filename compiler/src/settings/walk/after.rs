@@ -140,6 +140,9 @@ impl Walk<'_> {
                 self.problem(problem);
                 return None;
             }
+            Start::Setting(target) if self.is_late_bootstrap(&target.address, target.rounds, place) => {
+                return None;
+            }
             Start::Setting(target) => {
                 let fitted = self.fit(scope, target.key.name, value, target.key.ty);
                 if let Some(value) = &fitted {
