@@ -76,15 +76,16 @@ pub fn wants(db: &dyn salsa::Database, project: Project) -> Wants {
         |path: &str, place: Place| (path.to_owned(), beside(&file_name(db, project, place), path), place);
     for setting in settings.slots.values() {
         for assignment in &setting.assignments {
-            match &assignment.value {
-                Some(Value::Env(name)) => wants.variables.push((name.to_string(), assignment.place, false)),
-                Some(Value::Secret(name)) => wants.variables.push((name.to_string(), assignment.place, true)),
-                Some(Value::File(path)) => wants.paths.push(from(path, assignment.place)),
-                Some(Value::Text(path)) if setting.key.ty == Type::Path => {
+            let Some(value) = &assignment.value else { continue };
+            value.for_each("", &mut |_, value| match value {
+                Value::Env(name) => wants.variables.push((name.to_string(), assignment.place, false)),
+                Value::Secret(name) => wants.variables.push((name.to_string(), assignment.place, true)),
+                Value::File(path) => wants.paths.push(from(path, assignment.place)),
+                Value::Text(path) if setting.key.ty == Type::Path => {
                     wants.paths.push(from(path, assignment.place));
                 }
                 _ => {}
-            }
+            });
         }
     }
     for repo in settings.repos.values().flatten().filter(|repo| repo.block == "dir") {

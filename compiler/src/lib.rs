@@ -4,6 +4,8 @@
 //! layered) → [`lint`](check) → [`plan`]. Every step is a salsa query; [`check`] turns what they
 //! found into diagnostics with places in the text.
 
+pub use suggest::nearest;
+
 pub mod check;
 pub mod decimal;
 pub mod diagnostic;

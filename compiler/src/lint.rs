@@ -198,7 +198,7 @@ impl<'a> Lint<'a> {
             self.score(address, round);
             self.rewards(address, round);
         }
-        self.stop(address);
+        self.stop(address, rounds);
         self.overlaps(address, rounds);
         self.repos_apart(address);
     }
@@ -236,6 +236,9 @@ impl<'a> Lint<'a> {
             let winner = self.settings.winner(&format!("{address}.rounds"), None);
             if winner.is_some_and(|winner| winner.layer > crate::settings::Layer::Round) {
                 continue;
+            }
+            if self.problems.len() >= MAX_UNUSED {
+                return;
             }
             let word = if rounds == 1 { "round" } else { "rounds" };
             let mut problem = Problem::new(Code::W0501, *place, format!("`{address}` has {rounds} {word}"))
@@ -358,7 +361,7 @@ impl<'a> Lint<'a> {
         }
     }
 
-    fn stop(&mut self, address: &str) {
+    fn stop(&mut self, address: &str, rounds: u32) {
         let Some((Some(Value::Metric(id, _)), Some(place))) = self.inside(address, "stop", "metric", None)
         else {
             return;
@@ -370,6 +373,29 @@ impl<'a> Lint<'a> {
                     .label("this is a bench")
                     .other(entity.place, "defined here")
                     .help("what is stopped on is no longer held out; watch the validation block instead"),
+            );
+        }
+        let is_measured = |round: u32| {
+            let get = |block: &str, name: &str| {
+                self.inside(address, block, name, Some(round)).and_then(|(value, _)| value)
+            };
+            let is_exam = get("score", "against") == Some(Value::Ref(id));
+            is_exam || matches!(get("evaluate", "on"), Some(Value::List(on)) if on.contains(&Value::Ref(id)))
+        };
+        if let Some(round) = (1..=rounds).find(|round| !is_measured(*round)) {
+            let help = match entity.kind {
+                Kind::Bench => "add it to `evaluate.on`",
+                _ => "watch the validation block that `score.against` names: it is measured in every round",
+            };
+            self.problems.push(
+                Problem::new(
+                    Code::E0607,
+                    place,
+                    format!("nothing measures `{}` in round {round}", entity.address),
+                )
+                .label("never known there")
+                .other(entity.place, "defined here")
+                .help(help),
             );
         }
     }
@@ -465,6 +491,13 @@ impl<'a> Lint<'a> {
                 else {
                     continue;
                 };
+                if first.identity == repo.identity && self.says_otherwise(first, repo) {
+                    let message = format!("`{}` is described in two ways for `{address}`", repo.source);
+                    let help =
+                        "stages are named by repository: make the two agree, or give one a name of its own";
+                    let problem = Problem::new(Code::E0201, repo.place, message).label("other settings here");
+                    self.once(problem.other(first.place, "first here").help(help));
+                }
                 if first.identity != repo.identity {
                     let message = format!("two repositories of `{address}` are called `{}`", repo.name);
                     let help = format!(
@@ -476,6 +509,22 @@ impl<'a> Lint<'a> {
                 }
             }
         }
+    }
+
+    /// Returns whether two mentions of one repository would give it other stages.
+    fn says_otherwise(&self, a: &Repo, b: &Repo) -> bool {
+        let block = |repo: &Repo| schema::REPO_KINDS.iter().find(|block| block.word == repo.block).copied();
+        let (Some(block_a), Some(block_b)) = (block(a), block(b)) else { return false };
+        let seeds = |repo: &Repo| repo.address.rsplit_once('.').map_or("", |(seeds, _)| seeds).to_owned();
+        let own = block_a.keys.iter().any(|key| {
+            let of_b = block_b.key(key.name).and_then(|key| self.settings.value(&b.address, key, None));
+            self.settings.value(&a.address, key, None) != of_b
+        });
+        let (a, b) = (seeds(a), seeds(b));
+        own || schema::SEEDS
+            .keys
+            .iter()
+            .any(|key| self.settings.value(&a, key, None) != self.settings.value(&b, key, None))
     }
 
     fn unused(&mut self) {

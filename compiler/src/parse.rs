@@ -13,7 +13,7 @@ use smol_str::SmolStr;
 use crate::{
     diagnostic::{Code, FileId, Place, Problem},
     lex::{At, Kind, Lexed},
-    syntax::{Item, ItemKind, Tree},
+    syntax::{Item, ItemKind, Tree, ValueKind},
 };
 use input::{Cursor, Failure};
 
@@ -233,8 +233,15 @@ impl Parser<'_> {
             }
             let from = self.pos;
             if !separated && !self.starts_line(from) {
-                self.missing_separator();
-                if kind != Kind::Name {
+                let is_unit = self.missing_separator();
+                // `30 min` was reported: the value is what was meant, so that nothing else complains.
+                if is_unit
+                    && let Some(Item { kind: ItemKind::Setting { value, .. }, .. }) = items.last_mut()
+                    && let ValueKind::Number(text) = &mut value.kind
+                {
+                    *text = format!("{text}{}", self.text(from)).into();
+                }
+                if kind != Kind::Name || is_unit {
                     self.recover(from);
                     continue;
                 }
@@ -243,8 +250,10 @@ impl Parser<'_> {
             self.count += 1;
             if self.count > self.most_items() {
                 if self.count == self.most_items() + 1 {
-                    let message =
-                        format!("more than {} settings and blocks for the file's size", self.most_items());
+                    let message = format!(
+                        "the file holds more than {} settings and blocks, too many for its size",
+                        self.most_items()
+                    );
                     self.push(problem(Code::E0112, from, from + 1, message).label("the rest is not read"));
                 }
                 self.pos = self.lexed.len();
@@ -346,12 +355,24 @@ impl Parser<'_> {
         }
     }
 
-    fn missing_separator(&mut self) {
+    /// Reports that two items touch; returns whether the second is a unit of the first's number.
+    fn missing_separator(&mut self) -> bool {
         let at = self.pos;
         let found = item::describe(self.kind(at), self.text(at));
         match self.kind(at) {
             // The lexer has already said what is wrong here.
             Some(Kind::Stray | Kind::OpenText) => {}
+            Some(Kind::Name)
+                if self.kind(at - 1) == Some(Kind::Number) && crate::value::is_unit(self.text(at)) =>
+            {
+                let joined = format!("{}{}", self.text(at - 1), self.text(at));
+                self.push(
+                    problem(Code::E0104, at - 1, at + 1, "a unit follows its number without a space")
+                        .label("a space between")
+                        .fix(format!("write `{joined}`"), place(at - 1, at + 1), joined),
+                );
+                return true;
+            }
             Some(Kind::Name) => self.push(
                 problem(Code::E0105, at, at + 1, format!("expected a comma or a new line before {found}"))
                     .label("a new item starts here")
@@ -362,6 +383,7 @@ impl Parser<'_> {
                     .label("not expected here"),
             ),
         }
+        false
     }
 
     fn unclosed(&mut self, open: At, next: Option<At>) {

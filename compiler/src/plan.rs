@@ -96,7 +96,8 @@ pub enum Shape {
     Each,
     /// One action that reads all items of its inputs.
     Gather,
-    /// Draws, in order, until so many are accepted.
+    /// Draws, in order, until so many are accepted. The count is here and not in the spec: a draw
+    /// is the same however many are wanted.
     FirstN(u64),
     /// One action that may end the curriculum.
     Stop,

@@ -16,9 +16,8 @@ use crate::{
     names::Names,
     project::Project,
     schema::{self, Block, BuiltinGate, Key, Kind},
-    syntax::Piece,
     typing,
-    value::{EntityId, Type, Value},
+    value::{EntityId, Part, Type, Value},
 };
 
 /// Where an assignment comes from; a later layer beats an earlier one.
@@ -70,6 +69,15 @@ impl Rounds {
             (Rounds::Span(first, last), Some(round)) => (first..=last).contains(&round),
             (Rounds::Exact(only), Some(round)) => only == round,
             (_, None) => false,
+        }
+    }
+
+    /// Returns whether every round of `other` is one of these.
+    pub(crate) fn covers(self, other: Rounds) -> bool {
+        match other {
+            Rounds::All => self == Rounds::All,
+            Rounds::Exact(round) => self.includes(Some(round)),
+            Rounds::Span(first, last) => self.includes(Some(first)) && self.includes(Some(last)),
         }
     }
 
@@ -206,7 +214,6 @@ pub struct Settings {
     pub(crate) blocks: BTreeMap<String, Place>,
     pub(crate) params: BTreeMap<EntityId, Param>,
     pub(crate) param_values: BTreeMap<EntityId, Vec<Assignment>>,
-    pub(crate) param_names: BTreeMap<EntityId, String>,
     pub(crate) repos: BTreeMap<EntityId, Vec<Repo>>,
     pub(crate) gates: BTreeMap<EntityId, Vec<Gate>>,
     /// Curricula with a gate that means nothing: the order of the rest says little.
@@ -267,15 +274,9 @@ impl Settings {
     pub(crate) fn replace_params(&self, value: &Value) -> Option<Value> {
         match value {
             Value::Param(id) => self.param(*id),
-            Value::Template(pieces) => {
-                let mut text = String::new();
-                for piece in pieces.iter() {
-                    match piece {
-                        Piece::Literal(literal) => text.push_str(literal),
-                        Piece::Hole(path) => text.push_str(&self.param_text(path.last()?)?),
-                    }
-                }
-                Some(Value::Text(text.into()))
+            Value::Template(parts) => {
+                let texts: Option<String> = parts.iter().map(|part| self.part_text(part)).collect();
+                Some(Value::Text(texts?.into()))
             }
             Value::List(values) => {
                 let values: Option<Vec<Value>> =
@@ -286,14 +287,14 @@ impl Settings {
         }
     }
 
-    /// Returns a parameter of the root file as text, for `"${param.x}"`.
-    fn param_text(&self, name: &str) -> Option<String> {
-        let (id, param) =
-            self.params.iter().find(|(id, _)| self.param_names.get(id).is_some_and(|n| n == name))?;
-        let value = self.param(*id)?;
-        Some(match value {
+    fn part_text(&self, part: &Part) -> Option<String> {
+        let id = match part {
+            Part::Text(text) => return Some(text.to_string()),
+            Part::Param(id) => *id,
+        };
+        Some(match self.param(id)? {
             Value::Text(text) => text.to_string(),
-            other => crate::value::show(&other, param.ty?, &|_| String::new()),
+            other => crate::value::show(&other, self.params.get(&id)?.ty?, &|_| String::new()),
         })
     }
 

@@ -1,7 +1,7 @@
 //! Did you mean: the nearest of the names that would have been right.
 
 /// Returns the candidate that `name` was most likely meant to be.
-pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let bound = match name.chars().count() {
         0..=4 => 1,
         5..=8 => 2,

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use crate::{decimal::Decimal, schema::Kind, syntax::Piece};
+use crate::{decimal::Decimal, schema::Kind};
 
 /// What a setting may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -170,6 +170,15 @@ fn words(variants: &[Variant], between: &str) -> String {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EntityId(pub u32);
 
+/// A part of a text with holes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// Text as it is.
+    Text(Arc<str>),
+    /// The value of a parameter.
+    Param(EntityId),
+}
+
 /// A value that fits its type.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Value {
@@ -187,8 +196,8 @@ pub enum Value {
     Money(i64),
     /// A text, path, gitref or image.
     Text(Arc<str>),
-    /// A text with holes.
-    Template(Arc<[Piece]>),
+    /// A text with holes for parameters.
+    Template(Arc<[Part]>),
     /// On or off.
     Bool(bool),
     /// A word of an enum.
@@ -327,6 +336,11 @@ fn meant_unit(unit: &str) -> Option<&'static str> {
     }
 }
 
+/// Returns whether this is a unit, or was perhaps meant as one.
+pub(crate) fn is_unit(text: &str) -> bool {
+    UNITS.iter().any(|unit| unit.0 == text) || meant_unit(text).is_some()
+}
+
 /// Returns the seconds of a rate's `/min`.
 pub(crate) fn seconds_of(unit: &str) -> Option<u64> {
     match unit {
@@ -421,15 +435,12 @@ pub(crate) fn show(value: &Value, ty: Type, label: &dyn Fn(EntityId) -> String) 
         Value::Money(micro) => show_unit(i128::from(*micro), Dimension::Money),
         Value::Rate(events, seconds) => show_rate(*events, *seconds),
         Value::Text(text) => quote(text),
-        Value::Template(pieces) => {
-            let inner: String = pieces
-                .iter()
-                .map(|piece| match piece {
-                    Piece::Literal(text) => escape(text),
-                    Piece::Hole(path) => format!("${{{}}}", path.join(".")),
-                })
-                .collect();
-            format!("\"{inner}\"")
+        Value::Template(parts) => {
+            let shown = parts.iter().map(|part| match part {
+                Part::Text(text) => escape(text),
+                Part::Param(id) => format!("${{{}}}", label(*id)),
+            });
+            format!("\"{}\"", shown.collect::<String>())
         }
         Value::Bool(on) => if *on { "on" } else { "off" }.to_owned(),
         Value::Variant(name) => (*name).to_owned(),
@@ -496,6 +507,18 @@ fn show_rate(events: u64, seconds: u64) -> String {
     match exact {
         Some((name, unit)) => format!("{}/{name}", events * unit / seconds),
         None => format!("{events}/{seconds}s"),
+    }
+}
+
+impl Value {
+    /// Calls `each` for the value and for every value inside it, with its place in the list.
+    pub(crate) fn for_each(&self, name: &str, each: &mut dyn FnMut(&str, &Value)) {
+        each(name, self);
+        if let Value::List(values) = self {
+            for (index, value) in values.iter().enumerate() {
+                value.for_each(&format!("{name}[{index}]"), each);
+            }
+        }
     }
 }
 

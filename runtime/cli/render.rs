@@ -92,7 +92,7 @@ pub(crate) fn human(diagnostic: &Diagnostic, text_of: TextOf<'_>) -> String {
     // The fix in words, unless the help has just said the same.
     if let Some(fix) = diagnostic.fixes.first()
         && !diagnostic.help.contains(&fix.title)
-        && !fix.edits.iter().all(|edit| diagnostic.help.contains(&format!("`{}`", edit.text)))
+        && !diagnostic.help.starts_with("did you mean")
     {
         out.push_str(&format!("  fix: {}\n", fix.title));
     }
@@ -152,7 +152,8 @@ fn snippet(labels: &[&Label], text_of: TextOf<'_>) -> String {
         .with_width(style::width());
     let window = Window {
         name: first.span.file.clone(),
-        text: text[from..to].to_owned(),
+        // A carriage return would be counted as a line; a space has its width.
+        text: text[from..to].replace('\r', " "),
         first_line,
         labels: marks.collect(),
     };
@@ -162,7 +163,24 @@ fn snippet(labels: &[&Label], text_of: TextOf<'_>) -> String {
     }
     // The handler begins with a message line, which our header replaces.
     let begin = drawn.lines().position(|line| line.contains(&window.name)).unwrap_or(0);
-    drawn.lines().skip(begin).map(|line| format!("{}\n", line.trim_end())).collect()
+    let lines =
+        drawn.lines().skip(begin).map(|line| format!("{}\n", without_column(line, &window.name).trim_end()));
+    lines.collect()
+}
+
+/// Drops the column from the head of a snippet: it counts bytes, and the header has it in characters.
+fn without_column(line: &str, name: &str) -> String {
+    let place = line.find(name).map(|at| at + name.len()).filter(|at| line[*at..].starts_with(':'));
+    let Some(at) = place else { return line.to_owned() };
+    let rest = &line[at + 1..];
+    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+    let number = digits(rest);
+    match rest[number..].strip_prefix(':') {
+        Some(column) if number > 0 => {
+            format!("{}:{}{}", &line[..at], &rest[..number], &column[digits(column)..])
+        }
+        _ => line.to_owned(),
+    }
 }
 
 /// Shows the part of a very long line around a mark.

@@ -47,13 +47,21 @@ impl<'a> From<'a> {
         let of = |file: FileId| files.get(file.0 as usize).map_or("", |file| file.source.path(self.db));
         let found = beside(of(file), path);
         let root = beside(of(FileId(0)), ".");
-        if found.starts_with('/') || root.is_empty() {
+        if found.starts_with('/') != root.starts_with('/') {
             return found;
         }
-        match found.strip_prefix(&format!("{root}/")) {
-            Some(below) => below.to_owned(),
-            None => format!("{}{found}", "../".repeat(root.split('/').count())),
+        let parts = |path: &str| -> Vec<String> {
+            path.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect()
+        };
+        let (found_parts, root_parts) = (parts(&found), parts(&root));
+        let common = found_parts.iter().zip(&root_parts).take_while(|(a, b)| a == b).count();
+        // A folder whose name is not known cannot be left again.
+        if root_parts[common..].iter().any(|part| part == "..") {
+            return found;
         }
+        let up = root_parts[common..].iter().map(|_| "..".to_owned());
+        let relative: Vec<String> = up.chain(found_parts[common..].iter().cloned()).collect();
+        relative.join("/")
     }
 }
 
@@ -187,11 +195,6 @@ impl<'a> Draft<'a> {
                 self.content_of(&name, *id);
                 return;
             }
-            Value::Env(variable) => self.body.env.push((name.clone(), variable.to_string())),
-            Value::File(path) => {
-                let path = from.path_from(file, path);
-                self.body.sources.push(SourcePath { setting: name.clone(), path });
-            }
             Value::Text(path) if is_path(key.ty) => {
                 let path = from.path_from(file, path);
                 value = Value::File(path.as_str().into());
@@ -199,6 +202,15 @@ impl<'a> Draft<'a> {
             }
             _ => {}
         }
+        value.for_each(&name, &mut |name, value| match value {
+            Value::Env(variable) => self.body.env.push((name.to_owned(), variable.to_string())),
+            // A path was added above.
+            Value::File(path) if !is_path(key.ty) => {
+                let path = from.path_from(file, path);
+                self.body.sources.push(SourcePath { setting: name.to_owned(), path });
+            }
+            _ => {}
+        });
         self.body.settings.push(StageSetting { name, address, shown, value });
     }
 
@@ -221,7 +233,9 @@ impl<'a> Draft<'a> {
         }
     }
 
-    pub(super) fn lay<'db>(self, db: &'db dyn salsa::Database) -> (StageName, Laid<'db>) {
+    pub(super) fn lay<'db>(mut self, db: &'db dyn salsa::Database) -> (StageName, Laid<'db>) {
+        // What a stage works on comes first, what may make it unnecessary last.
+        self.body.inputs.sort_by_key(|input| input.port == "stop");
         let name = StageName(Arc::from(self.name));
         (name.clone(), Laid::new(db, name, self.body))
     }

@@ -170,12 +170,16 @@ impl<'a, 'db> Layer<'a, 'db> {
         let address = format!("{seeds}.{}", repo.name);
         let name = |stage: &str| format!("{}/seed/{}/{stage}", self.address, repo.name);
         let draft = |kind, stage: &str| Draft::new(self.from, kind, name(stage), None);
-        let sandbox_address = sandbox.unwrap_or("sandbox");
+        // No label is empty: this one has the defaults.
+        let sandbox_address = sandbox.unwrap_or("");
         let pool = sandbox.and_then(|sandbox| self.from.of(sandbox, &schema::SANDBOX, "pool", None));
 
         let pin = draft(StageKind::Pin, "pin").fact("kind", &address, Value::Variant(repo.block));
         let pin = match repo.block {
             "dir" => pin.source("dir", &repo.source, repo.place),
+            _ if repo.identity.starts_with("dir:") => {
+                pin.source("repo", &repo.source, repo.place).read(&address, block, &["at"])
+            }
             _ => pin.fact("source", &address, Value::Text(repo.source.as_str().into())).read(
                 &address,
                 block,
@@ -202,7 +206,10 @@ impl<'a, 'db> Layer<'a, 'db> {
         let Some(Value::Ref(id)) = seeds else { return Vec::new() };
         let repos = self.from.settings.repos.get(&id).map_or(&[][..], Vec::as_slice);
         let names = repos.iter().map(|repo| format!("{}/seed/{}/baseline", self.address, repo.name));
-        names.map(|name| StageName(name.into())).collect()
+        let mut names: Vec<StageName> = names.map(|name| StageName(name.into())).collect();
+        // The order of the file means nothing.
+        names.sort();
+        names
     }
 
     /// Lays out what is there before round 1: exams, the base weights, and how good they are.
@@ -216,6 +223,10 @@ impl<'a, 'db> Layer<'a, 'db> {
         }
         let backend = model.and_then(|model| self.from.of(model, &schema::MODEL, "backend", None));
         let solver = |draft: Draft<'a>| match model {
+            // The rest says nothing to the rewriter.
+            Some(model) if backend == Some(Value::Variant("rewriter")) => {
+                draft.read(model, &schema::MODEL, &["backend", "adapter"])
+            }
             Some(model) => draft.read_all("model.", model, &schema::MODEL),
             None => draft,
         };
@@ -276,7 +287,7 @@ impl<'a, 'db> Layer<'a, 'db> {
         };
         let seeds = self.from.of(address, block, "from", None);
         let name = format!("tasks.{address}");
-        let draft = self.draft(StageKind::Tasks, &name, 0).read(address, block, &["size"]);
+        let draft = self.draft(StageKind::Tasks, &name, 0);
         let draft = match &seeds {
             Some(_) => {
                 let size = match self.from.of(address, block, "size", None) {
@@ -291,7 +302,7 @@ impl<'a, 'db> Layer<'a, 'db> {
                 let baselines = self.baselines(seeds);
                 draft.shape(Shape::FirstN(size)).seed(seed).inputs("baseline", &baselines, "repo")
             }
-            None => draft.read(address, block, &["tasks", "format"]),
+            None => draft.read(address, block, &["tasks", "format", "size"]),
         };
         self.push(draft);
     }
@@ -317,11 +328,20 @@ impl<'a, 'db> Layer<'a, 'db> {
                 .seed(self.seed)
                 .input("tasks", &tasks, "tasks")
                 .input("weights", weights, "weights")
+                .pool(self.model_pool())
                 .in_round(round)
                 .unless_stopped(round > 1 && self.has_stop());
             names.push(self.push(draft));
         }
         names
+    }
+
+    /// Returns the pool whose rates the solver's requests keep to.
+    fn model_pool(&self) -> Option<Value> {
+        match self.from.of(self.address, &schema::CURRICULUM, "solver", None)? {
+            Value::Ref(id) => self.from.of(self.from.address(id), &schema::MODEL, "pool", None),
+            _ => None,
+        }
     }
 
     fn has_stop(&self) -> bool {
@@ -344,7 +364,6 @@ impl<'a, 'db> Layer<'a, 'db> {
             Some(selection) => (selection.clone(), "tasks"),
             None => {
                 let bootstrap = draft(self, StageKind::Bootstrap, "bootstrap")
-                    .read_all("", &self.at("bootstrap"), self.block("bootstrap"))
                     .shape(Shape::FirstN(self.number("bootstrap", "tasks", round)))
                     .seed(self.seed)
                     .inputs("baseline", &baselines, "repo");
@@ -358,6 +377,7 @@ impl<'a, 'db> Layer<'a, 'db> {
                 .seed(own.seed)
                 .input("tasks", tasks, output)
                 .input("weights", &weights, "weights")
+                .pool(own.model_pool())
         };
         let solved = solve(self, "solve", &tasks.0, tasks.1);
         let solved = self.push(solved);
@@ -370,7 +390,11 @@ impl<'a, 'db> Layer<'a, 'db> {
         let cards = self.push(distill);
 
         let generate = draft(self, StageKind::Generate, "generate")
-            .read_all("", &self.at("generate"), self.block("generate"))
+            .read(
+                &self.at("generate"),
+                self.block("generate"),
+                &["model", "guided", "group", "per_card", "dedupe", "max_draws"],
+            )
             .shape(Shape::FirstN(self.number("generate", "valid", round)))
             .seed(self.seed)
             .input("cards", &cards, "cards")
@@ -408,6 +432,13 @@ impl<'a, 'db> Layer<'a, 'db> {
                 let address = self.from.address(exam);
                 let direction = self.push(direction.read(address, &schema::VALIDATION, &["strata"]));
                 score.input("gradients", &own, "gradients").input("direction", &direction, "gradients")
+            }
+            _ => score,
+        };
+        // Rewards are weighed before they vary.
+        let score = match self.inside("score", "mode", round) {
+            Some(Value::Variant("variance")) => {
+                score.read_all("reward.", &self.at("train.solver.reward"), &schema::REWARD)
             }
             _ => score,
         };

@@ -124,7 +124,6 @@ impl<'a> Walk<'a> {
                 param.within = self.param_range(file, name, ty, within);
             }
             self.out.params.insert(id, param);
-            self.out.param_names.insert(id, name.text.to_string());
             let value = known.and_then(|ty| self.fit(file, &name.text, default, ty));
             let place = Place { file, from: default.from, to: default.to };
             if matches!(value, Some(Value::Param(_) | Value::Template(_))) {

@@ -5,7 +5,7 @@ use crate::{
     diagnostic::{Code, Place, Problem},
     names::Miss,
     schema::Kind,
-    suggest::listed,
+    suggest::{listed, nearest},
     syntax::Name,
     value::{EntityId, Type, Value},
 };
@@ -186,6 +186,10 @@ pub(super) fn unknown_name(
     });
     let problem = Problem::new(Code::E0202, place, format!("there is no {what} called `{}`", parts[part]))
         .label("not found");
+    let meant = match (parts, kinds.contains(&Kind::Model) && slot.name != "solver") {
+        ([one], true) => nearest(one, ["solver"]).map(str::to_owned).or(meant),
+        _ => meant,
+    };
     if let Some(meant) = meant {
         let mut fixed: Vec<&str> = parts.to_vec();
         fixed[part] = &meant;

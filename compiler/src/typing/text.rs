@@ -8,7 +8,7 @@ use crate::{
     schema::Kind,
     suggest::nearest,
     syntax::{Name, Piece, Value as Written, ValueKind},
-    value::{Type, Value},
+    value::{Part, Type, Value},
 };
 
 pub(super) fn text(
@@ -27,19 +27,19 @@ pub(super) fn text(
         }
         return Some(Value::Text(text.as_str().into()));
     }
+    let mut parts = Vec::new();
     for piece in pieces {
-        let Piece::Hole(path) = piece else { continue };
-        let path: Vec<&str> = path.iter().map(|part| &**part).collect();
+        let path: Vec<&str> = match piece {
+            Piece::Literal(text) => {
+                parts.push(Part::Text(text.as_str().into()));
+                continue;
+            }
+            Piece::Hole(path) => path.iter().map(|part| &**part).collect(),
+        };
         if path.first() != Some(&"param") || path.len() != 2 {
-            found.problems.push(
-                Problem::new(
-                    Code::E0301,
-                    place,
-                    format!("only parameters can stand in a string; found `{}`", path.join(".")),
-                )
-                .label("in this string")
-                .help("write `${param.name}`, or `\\$` for a dollar sign"),
-            );
+            let message = format!("only parameters can stand in a string; found `{}`", path.join("."));
+            let problem = Problem::new(Code::E0301, place, message).label("in this string");
+            found.problems.push(problem.help("write `${param.name}`, or `\\$` for a dollar sign"));
             return None;
         }
         let id = resolve(slot, &path, &[Kind::Param], place, found);
@@ -50,8 +50,9 @@ pub(super) fn text(
             problem.fixes.clear();
         }
         found.used.push(id?);
+        parts.push(Part::Param(id?));
     }
-    Some(Value::Template(pieces.into()))
+    Some(Value::Template(parts.into()))
 }
 
 pub(super) fn call(

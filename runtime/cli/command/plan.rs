@@ -28,7 +28,18 @@ pub(crate) fn run(args: &args::Plan) -> Result<u8, Failure> {
         return Err(Failure::file(format!("`{}` has no curriculum: there is nothing to plan", opened.path))
             .hint("libraries have none; a curriculum begins with `curriculum main {`"));
     }
+    if let Some(round) = args.round
+        && !plans.iter().any(|plan| round <= plan.rounds)
+    {
+        let rounds: Vec<String> =
+            plans.iter().map(|plan| format!("`{}` has {}", plan.curriculum, plan.rounds)).collect();
+        return Err(Failure::usage(format!("there is no round {round}")).hint(rounds.join(", ")));
+    }
+    let is_one = plans.len() == 1;
     for plan in plans {
+        if !is_one && args.output == Plain::Human {
+            style::print(&format!("{}\n", style::bold(&format!("== {}", plan.curriculum))));
+        }
         match args.output {
             Plain::Json => style::print(&json(&plan, args.round)),
             Plain::Human => style::print(&human(&plan, args.round, args.full)),

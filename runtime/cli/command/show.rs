@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use sswe_compiler::show::{Origin, Shown, settings_of};
+use sswe_compiler::{
+    nearest,
+    show::{Origin, Shown, settings_of},
+};
 
 use super::open_checked;
 use crate::{Failure, args::Show, exit, load, style};
@@ -48,16 +51,20 @@ fn is_file(what: &str) -> bool {
 
 fn unknown(path: &str, all: &[Shown]) -> Failure {
     let last = path.rsplit('.').next().unwrap_or(path);
-    let near: Vec<&str> = all
-        .iter()
-        .map(|shown| shown.path.as_str())
-        .filter(|known| known.rsplit('.').next() == Some(last))
-        .take(4)
-        .collect();
+    let same_end =
+        all.iter().map(|shown| shown.path.as_str()).filter(|known| known.rsplit('.').next() == Some(last));
+    // A block is the beginning of its settings' paths.
+    let depth = path.matches('.').count();
+    let beginnings = all.iter().map(|shown| {
+        let end = shown.path.match_indices('.').nth(depth).map_or(shown.path.len(), |(at, _)| at);
+        &shown.path[..end]
+    });
+    let near = nearest(path, beginnings);
     let failure = Failure::usage(format!("there is no setting or block `{path}` in this file"));
-    match near.as_slice() {
-        [] => failure.hint("`sswe show --defaults` lists all of them"),
-        near => failure.hint(format!("did you mean {}?", near.join(" or "))),
+    match (near, same_end.take(4).collect::<Vec<_>>().as_slice()) {
+        (Some(near), _) => failure.hint(format!("did you mean {near}?")),
+        (None, []) => failure.hint("`sswe show --defaults` lists all of them"),
+        (None, known) => failure.hint(format!("did you mean {}?", known.join(" or "))),
     }
 }
 

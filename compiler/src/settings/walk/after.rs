@@ -15,7 +15,10 @@ use crate::{
     value::{Type, Value},
 };
 
-/// What active profiles have set so far: the profile, the place and the value of each path.
+/// A sweep may have this many cells; each is a whole curriculum.
+const MAX_CELLS: usize = 10_000;
+
+/// What active profiles have set so far: the profile, the place and the value of each target.
 type Said = BTreeMap<String, (String, Place, Option<Value>)>;
 
 impl Walk<'_> {
@@ -93,7 +96,11 @@ impl Walk<'_> {
             if !is_active {
                 continue;
             }
-            if let Some((other, first, theirs)) = said.get(&path_name)
+            let target = match &start {
+                Start::Param(id) => self.names.entity(*id).address.clone(),
+                Start::Setting(target) => format!("{} {:?}", target.address, target.rounds),
+            };
+            if let Some((other, first, theirs)) = said.get(&target)
                 && other != label
                 && *theirs != assignment.value
             {
@@ -104,7 +111,7 @@ impl Walk<'_> {
                     .help("use one of the two, or make them agree");
                 self.problem(problem);
             }
-            said.insert(path_name, (label.to_owned(), place, assignment.value.clone()));
+            said.insert(target, (label.to_owned(), place, assignment.value.clone()));
             self.apply(start, assignment);
         }
     }
@@ -182,6 +189,9 @@ impl Walk<'_> {
         let mut sweep = Sweep { name: label.to_owned(), axes: Vec::new(), skips: Vec::new() };
         let mut seen = BTreeMap::new();
         for item in items {
+            if self.is_full() {
+                break;
+            }
             match &item.kind {
                 ItemKind::Setting { path, value } => {
                     let place = here.place(path_range(path));
@@ -328,6 +338,18 @@ impl Walk<'_> {
                     .label("skips everything");
             self.problem(problem);
         }
+        let own =
+            |name: &str| schema::SWEEP.key(name).and_then(|key| self.out.value(&here.address, key, None));
+        let repeat = match own("repeat") {
+            Some(Value::Int(repeat)) => usize::try_from(repeat).unwrap_or(1),
+            _ => 1,
+        };
+        let cells = sweep.axes.iter().fold(repeat, |cells, axis| cells.saturating_mul(axis.values.len()));
+        if cells > MAX_CELLS && own("arrange") != Some(Value::Variant("zip")) {
+            let message = format!("the sweep `{}` has more than {MAX_CELLS} cells", sweep.name);
+            let problem = Problem::new(Code::E0513, place, message).label("too many combinations");
+            self.problem(problem.help("vary fewer things at once, or write `arrange = zip`"));
+        }
         let arrange = schema::SWEEP.key("arrange").and_then(|key| self.out.value(&here.address, key, None));
         if arrange == Some(Value::Variant("zip"))
             && let Some(first) = sweep.axes.first()
@@ -386,6 +408,29 @@ impl Walk<'_> {
         self.parameters_in_bounds();
         self.overlapping_rounds();
         self.shadowed_overrides();
+        self.rounds_beyond();
+    }
+
+    /// An override of a round that the curriculum does not have changes nothing.
+    fn rounds_beyond(&mut self) {
+        let mut problems = Vec::new();
+        let set = self.out.slots.iter().flat_map(|(address, setting)| {
+            let overrides = setting.assignments.iter().filter(|a| a.layer > Layer::Round);
+            overrides.map(move |a| (address, a.rounds, a.place))
+        });
+        let swept = self.out.sweeps.iter().flat_map(|sweep| &sweep.axes);
+        let swept = swept.map(|axis| (&axis.target.address, axis.target.rounds, axis.place));
+        for (address, rounds, place) in set.chain(swept) {
+            let Rounds::Exact(round) = rounds else { continue };
+            let curriculum = address.split('.').next().unwrap_or(address);
+            let last = self.rounds_of(curriculum);
+            if round > last {
+                let message = format!("`{curriculum}` has no round {round}");
+                let problem = Problem::new(Code::W0501, place, message).label("never runs");
+                problems.push(problem.help(format!("it has {last}; say so with `{curriculum}.rounds`")));
+            }
+        }
+        self.out.problems.extend(problems);
     }
 
     fn has_syntax_error(&self, whole: Place) -> bool {

@@ -37,7 +37,7 @@ impl Walk<'_> {
         };
         let word = path_text(path);
         let name = label.unwrap_or_else(|| word.clone());
-        let known = self.gate(here.entity, &name).cloned();
+        let known = self.gate_in(here.entity, &name, here.rounds).cloned();
         let in_round = here.rounds != Rounds::All;
         let def = match &known {
             Some(gate) if in_round => gate.def,
@@ -84,6 +84,18 @@ impl Walk<'_> {
     pub(super) fn gate(&self, curriculum: EntityId, name: &str) -> Option<&Gate> {
         let at = self.gate_names.get(&(curriculum, name.to_owned()))?;
         self.gates(curriculum).get(*at)
+    }
+
+    /// Returns the gate of that name that is part of these rounds.
+    fn gate_in(&self, curriculum: EntityId, name: &str, rounds: Rounds) -> Option<&Gate> {
+        let latest = self.gate(curriculum, name)?;
+        let covers =
+            |gate: &Gate| gate.rounds == Rounds::All || gate.rounds == rounds || gate.rounds.covers(rounds);
+        match covers(latest) {
+            true => Some(latest),
+            // Another round may have added a gate of this name.
+            false => self.gates(curriculum).iter().find(|gate| gate.name == name && covers(gate)),
+        }
     }
 
     pub(super) fn gates(&self, curriculum: EntityId) -> &[Gate] {
