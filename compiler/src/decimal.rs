@@ -22,6 +22,9 @@ impl Decimal {
     /// One.
     pub const ONE: Decimal = Decimal { mantissa: 1, exponent: 0 };
 
+    /// A hundred.
+    pub const HUNDRED: Decimal = Decimal { mantissa: 1, exponent: 2 };
+
     /// Minus one.
     pub const MINUS_ONE: Decimal = Decimal { mantissa: -1, exponent: 0 };
 

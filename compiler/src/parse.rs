@@ -473,7 +473,17 @@ impl Parser<'_> {
             Some(kind) => item::describe(Some(kind), self.text(at)),
             None => "the end of the file".to_owned(),
         };
-        self.push(failure.problem(&found));
+        let mut problem = failure.problem(&found);
+        let kinds = |from: At| [self.kind(from), self.kind(from + 1), self.kind(from + 2)];
+        if at >= 2 && kinds(at - 2) == [Some(Kind::Number), Some(Kind::Comma), Some(Kind::Number)] {
+            problem =
+                problem.help("digits are grouped with `_`, and a fraction follows a `.`: `12_000`, `0.85`");
+        } else if kinds(at)[..2] == [Some(Kind::Dot), Some(Kind::Number)] {
+            problem = problem.help(format!("a number begins with a digit: `0.{}`", self.text(at + 1)));
+        } else if self.kind(at) == Some(Kind::Equals) && at > 0 && self.kind(at - 1) == Some(Kind::Equals) {
+            problem = problem.help("one `=` sets a value");
+        }
+        self.push(problem);
     }
 }
 

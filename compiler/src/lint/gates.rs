@@ -34,14 +34,15 @@ impl Lint<'_> {
         {
             self.problems.push(nothing_discriminates(*place, "no gate"));
         }
-        let mut told = self.order(address, &base, None);
+        let all = self.settings.gates.get(&id).map_or(&[][..], Vec::as_slice);
+        let mut told = self.order(address, all, &base, None);
         for round in 1..=rounds {
             let of_round = self.settings.gates_in(id, address, Some(round));
             // Most rounds run the base's gates: there is nothing new to say of those.
             if of_round.iter().map(|gate| &gate.name).eq(base.iter().map(|gate| &gate.name)) {
                 continue;
             }
-            for problem in self.order(address, &of_round, Some(round)) {
+            for problem in self.order(address, all, &of_round, Some(round)) {
                 if !told.iter().any(|known| known.code == problem.code && known.place == problem.place) {
                     told.push(problem);
                 }
@@ -87,7 +88,7 @@ impl Lint<'_> {
         }
     }
 
-    fn order(&self, address: &str, gates: &[&Gate], round: Option<u32>) -> Vec<Problem> {
+    fn order(&self, address: &str, all: &[Gate], gates: &[&Gate], round: Option<u32>) -> Vec<Problem> {
         let mut problems = Vec::new();
         let mut given: BTreeSet<String> = BTreeSet::new();
         let declared: Vec<Declared> = gates.iter().map(|gate| self.declared(address, gate, round)).collect();
@@ -99,6 +100,18 @@ impl Lint<'_> {
             }
             for fact in own.needs.iter().filter(|fact| !given.contains(*fact)) {
                 let problem = missing_fact(gate, fact, gates, &declared, index);
+                // The gate that gives it may stand there, but off.
+                let is_off = |off: &&Gate| !gates.iter().any(|gate| gate.name == off.name);
+                let giver = all.iter().filter(is_off).find(|off| {
+                    off.def.builtin().is_some_and(|builtin| builtin.gives.contains(&fact.as_str()))
+                });
+                let problem = match giver {
+                    Some(off) => {
+                        Problem { help: vec![format!("`{}` gives it, but is off here", off.name)], ..problem }
+                            .other(off.place, "off")
+                    }
+                    None => problem,
+                };
                 problems.push(match round {
                     Some(round) => {
                         Problem { message: format!("in round {round} {}", problem.message), ..problem }

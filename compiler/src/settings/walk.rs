@@ -134,7 +134,7 @@ impl<'a> Walk<'a> {
             let layer = self.layer_of(file);
             let assignment = Assignment { value, rounds: Rounds::All, layer, place };
             self.check_param(id, &assignment);
-            self.out.param_values.entry(id).or_default().push(assignment);
+            self.out.param_values.entry(id).or_insert_with(|| Vec::with_capacity(1)).push(assignment);
         }
     }
 
@@ -412,7 +412,8 @@ impl<'a> Walk<'a> {
     }
 
     fn record(&mut self, address: &str, key: &'static Key, assignment: Assignment) {
-        let empty = || Setting { key, assignments: Vec::new() };
+        // Most settings are assigned once: a vector grows to four at the first push otherwise.
+        let empty = || Setting { key, assignments: Vec::with_capacity(1) };
         self.out.slots.entry(address.to_owned()).or_insert_with(empty).assignments.push(assignment);
     }
 

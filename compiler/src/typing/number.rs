@@ -135,7 +135,12 @@ pub(super) fn number(
         let top = Value::Number(Decimal::ONE);
         let bottom = Value::Number(if ty == Type::Score { Decimal::MINUS_ONE } else { Decimal::ZERO });
         if !is_within(&converted, Some(&bottom), Some(&top)) {
-            found.problems.push(out_of_range(slot.name, text, range, place));
+            let problem = out_of_range(slot.name, text, range, place);
+            let is_percent = ty == Type::Ratio && measured.dimension.is_none() && value <= Decimal::HUNDRED;
+            found.problems.push(match is_percent && value > Decimal::ZERO {
+                true => problem.fix(format!("write `{text}%`"), place, format!("{text}%")).unsure(),
+                false => problem,
+            });
             return None;
         }
     }

@@ -175,7 +175,7 @@ impl Walk<'_> {
     fn apply(&mut self, start: Start, assignment: Assignment) {
         match start {
             Start::Param(id) => {
-                self.out.param_values.entry(id).or_default().push(assignment);
+                self.out.param_values.entry(id).or_insert_with(|| Vec::with_capacity(1)).push(assignment);
             }
             Start::Setting(target) => self.record(&target.address, target.key, assignment),
         }
