@@ -7,17 +7,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     diagnostic::{Code, FileId, Place, Problem},
     names::{Names, is_library, names},
-    project::Project,
-    schema::{self, Block, Key, Kind},
+    project::{Project, beside},
+    schema::{self, Block, Kind},
     settings::{Repo, Rounds, Settings, settings},
-    suggest::listed,
     value::{EntityId, Value},
 };
 
 /// Finds what is unwise, unused or contradictory.
 #[salsa::tracked]
 pub fn lints(db: &dyn salsa::Database, project: Project) -> Vec<Problem> {
-    let mut lint = Lint { names: names(db, project), settings: settings(db, project), problems: Vec::new() };
+    let (names, settings) = (names(db, project), settings(db, project));
+    let mut lint = Lint { db, project, names, settings, problems: Vec::new() };
     for repos in lint.settings.repos.values() {
         lint.branches(repos);
     }
@@ -50,19 +50,17 @@ pub fn lints(db: &dyn salsa::Database, project: Project) -> Vec<Problem> {
 }
 
 struct Lint<'a> {
+    db: &'a dyn salsa::Database,
+    project: Project,
     names: &'a Names,
     settings: &'a Settings,
     problems: Vec<Problem>,
 }
 
 impl<'a> Lint<'a> {
-    fn key(&self, block: &'static Block, name: &str) -> Option<&'static Key> {
-        block.key(name)
-    }
-
     /// Returns the value of a setting of a labelled block.
     fn of(&self, address: &str, block: &'static Block, name: &str) -> Option<Value> {
-        self.settings.value(address, self.key(block, name)?, None)
+        self.settings.value(address, block.key(name)?, None)
     }
 
     /// Returns the value of a setting inside a curriculum, and its place when it was written.
@@ -73,9 +71,7 @@ impl<'a> Lint<'a> {
         name: &str,
         round: Option<u32>,
     ) -> Option<(Option<Value>, Option<Place>)> {
-        let word = block.split('.').next().unwrap_or(block);
-        let key = schema::CURRICULUM.block(word)?.key(name)?;
-        let found = self.settings.effective(&format!("{curriculum}.{block}"), key, round);
+        let found = self.settings.inside(curriculum, block, name, round)?;
         Some((found.value, found.from.map(|from| from.place)))
     }
 
@@ -184,10 +180,7 @@ impl<'a> Lint<'a> {
     }
 
     fn curriculum(&mut self, id: EntityId, address: &str) {
-        let rounds = match self.of(address, &schema::CURRICULUM, "rounds") {
-            Some(Value::Int(rounds)) => u32::try_from(rounds).unwrap_or(0).min(100),
-            _ => 0,
-        };
+        let rounds = self.settings.rounds(address);
         self.rounds_that_never_run(id, address, rounds);
         self.gates(id, address, rounds);
         self.solver(address);
@@ -448,9 +441,11 @@ impl<'a> Lint<'a> {
             _ => return self.repos_of(id),
         };
         let tasks = match self.of(&entity.address, block, "tasks") {
-            Some(Value::Text(path)) => self
-                .place_of(&entity.address, "tasks")
-                .map(|place| (format!("file:{path}"), path.to_string(), place)),
+            Some(Value::Text(path)) => self.place_of(&entity.address, "tasks").map(|place| {
+                let file = self.project.files(self.db).get(place.file.0 as usize);
+                let from = file.map_or("", |file| file.source.path(self.db));
+                (format!("file:{}", beside(from, &path)), path.to_string(), place)
+            }),
             _ => None,
         };
         let from = self.of(&entity.address, block, "from");
@@ -581,9 +576,4 @@ fn as_ref(value: &Value) -> Option<EntityId> {
         Value::Ref(id) => Some(*id),
         _ => None,
     }
-}
-
-/// Returns names in a sentence, for gates too.
-fn names_in(names: &[String]) -> String {
-    listed(names, "and")
 }

@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::{
     project::Project,
-    value::{self, Type, Value},
+    value::{self, Value},
 };
 
 pub(crate) use layout::seeds_of;
@@ -292,9 +292,4 @@ fn spec_hash(kind: StageKind, settings: &[StageSetting]) -> SpecHash {
     let mut hasher = blake3::Hasher::new_derive_key(SPEC_CONTEXT);
     hasher.update(&bytes);
     SpecHash(*hasher.finalize().as_bytes())
-}
-
-/// Returns whether a value of this type is a path whose content counts, not its name.
-fn is_path(ty: Type) -> bool {
-    ty == Type::Path
 }

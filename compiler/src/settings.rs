@@ -263,6 +263,29 @@ impl Settings {
         self.effective(block_address, key, round).value
     }
 
+    /// Returns how many rounds a curriculum has.
+    pub fn rounds(&self, curriculum: &str) -> u32 {
+        let rounds = schema::CURRICULUM.key("rounds").and_then(|key| self.value(curriculum, key, None));
+        match rounds {
+            // The table's bound holds unless the file is wrong; a wrong file must not unroll for ever.
+            Some(Value::Int(rounds)) => rounds.clamp(0, 100) as u32,
+            _ => 0,
+        }
+    }
+
+    /// Returns what a setting in a block of a curriculum is worth: `score`, `train.solver`.
+    pub fn inside(
+        &self,
+        curriculum: &str,
+        block: &str,
+        name: &str,
+        round: Option<u32>,
+    ) -> Option<Effective<'_>> {
+        let word = block.split('.').next().unwrap_or(block);
+        let key = schema::CURRICULUM.block(word)?.key(name)?;
+        Some(self.effective(&format!("{curriculum}.{block}"), key, round))
+    }
+
     /// Returns the value of a parameter.
     pub fn param(&self, id: EntityId) -> Option<Value> {
         let assignment = winner(self.param_values.get(&id)?, None)?;

@@ -192,22 +192,16 @@ impl View<'_> {
                 Rounds::Exact(round) => round..round + 1,
                 // An open end is as long as the curriculum.
                 Rounds::Span(first, last) => {
-                    first..last.min(self.last_round(&instance.address)).saturating_add(1)
+                    first
+                        ..last
+                            .min(self.settings.rounds(instance.address.split('.').next().unwrap_or_default()))
+                            .saturating_add(1)
                 }
             })
             .collect();
         rounds.sort_unstable();
         rounds.dedup();
         rounds
-    }
-
-    fn last_round(&self, address: &str) -> u32 {
-        let curriculum = address.split('.').next().unwrap_or(address);
-        let key = schema::CURRICULUM.key("rounds");
-        match key.and_then(|key| self.settings.value(curriculum, key, None)) {
-            Some(Value::Int(rounds)) => u32::try_from(rounds).unwrap_or(0),
-            _ => 0,
-        }
     }
 
     fn shown(&self, instance: &Instance, key: &'static Key, round: Option<u32>) -> Shown {

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::{Lint, names_in};
+use super::Lint;
 use crate::{
     diagnostic::{Code, Place, Problem},
     schema::{self, Cost},
     settings::{Gate, GateDef, Rounds},
-    suggest::nearest,
+    suggest::{listed, nearest},
     value::{EntityId, Value},
 };
 
@@ -204,6 +204,6 @@ fn missing_fact(gate: &Gate, fact: &str, gates: &[&Gate], declared: &[Declared],
     known.extend(declared.iter().flat_map(|own| own.gives.iter().cloned()));
     match nearest(fact, known.iter().map(String::as_str)) {
         Some(meant) => problem.help(format!("did you mean `{meant}`?")),
-        None => problem.help(format!("the facts given here are {}", names_in(&known))),
+        None => problem.help(format!("the facts given here are {}", listed(&known, "and"))),
     }
 }

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{Body, Input, Laid, Shape, SourcePath, StageKind, StageName, StageSetting, is_path};
+use super::{Body, Input, Laid, Shape, SourcePath, StageKind, StageName, StageSetting};
 use crate::{
     diagnostic::{FileId, Place},
     names::Names,
     project::{Project, beside},
     schema::{Block, Key, Kind, Role},
     settings::{Effective, Settings, block_of},
-    value::{self, EntityId, Value},
+    value::{self, EntityId, Type, Value},
 };
 
 /// What a layout reads from.
@@ -159,7 +159,7 @@ impl<'a> Draft<'a> {
 
     /// Reads a value that is no setting of its own, such as the name of a repository.
     pub(super) fn fact(mut self, name: &str, address: &str, value: Value) -> Self {
-        let shown = value::show(&value, value::Type::Text, &|_| String::new());
+        let shown = value::show(&value, Type::Text, &|_| String::new());
         self.body.settings.push(StageSetting {
             name: name.to_owned(),
             address: address.to_owned(),
@@ -195,7 +195,7 @@ impl<'a> Draft<'a> {
                 self.content_of(&name, *id);
                 return;
             }
-            Value::Text(path) if is_path(key.ty) => {
+            Value::Text(path) if key.ty == Type::Path => {
                 let path = from.path_from(file, path);
                 value = Value::File(path.as_str().into());
                 self.body.sources.push(SourcePath { setting: name.clone(), path });
@@ -205,7 +205,7 @@ impl<'a> Draft<'a> {
         value.for_each(&name, &mut |name, value| match value {
             Value::Env(variable) => self.body.env.push((name.to_owned(), variable.to_string())),
             // A path was added above.
-            Value::File(path) if !is_path(key.ty) => {
+            Value::File(path) if key.ty != Type::Path => {
                 let path = from.path_from(file, path);
                 self.body.sources.push(SourcePath { setting: name.to_owned(), path });
             }

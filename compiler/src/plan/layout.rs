@@ -28,7 +28,7 @@ pub struct Layout<'db> {
 pub fn skeleton<'db>(db: &'db dyn salsa::Database, project: Project) -> Vec<Layout<'db>> {
     let from = From { db, project, names: names(db, project), settings: settings(db, project) };
     let curricula = from.names.of_kind(Kind::Curriculum).filter(|(_, entity)| entity.file.0 == 0);
-    curricula.map(|(id, entity)| Layer::new(db, from, id, &entity.address).lay_all()).collect()
+    curricula.map(|(id, entity)| Curriculum::new(db, from, id, &entity.address).lay_all()).collect()
 }
 
 /// Returns the seeds blocks that a curriculum uses: its own, its exam's and its benches'.
@@ -45,13 +45,13 @@ pub(crate) fn seeds_of(names: &Names, settings: &Settings, address: &str) -> Vec
     let get = |address: &str, block: &'static Block, name: &str, round: Option<u32>| {
         block.key(name).and_then(|key| settings.value(address, key, round))
     };
-    let rounds = rounds_of(settings, address);
+    let rounds = settings.rounds(address);
     for round in std::iter::once(None).chain((1..=rounds).map(Some)) {
         add(get(address, &schema::CURRICULUM, "seeds", round));
-        if let Some(Value::Ref(exam)) = inside(settings, address, "score", "against", round) {
+        if let Some(Value::Ref(exam)) = value_inside(settings, address, "score", "against", round) {
             add(get(&names.entity(exam).address, &schema::VALIDATION, "from", None));
         }
-        if let Some(Value::List(benches)) = inside(settings, address, "evaluate", "on", round) {
+        if let Some(Value::List(benches)) = value_inside(settings, address, "evaluate", "on", round) {
             for bench in benches.iter() {
                 if let Value::Ref(bench) = bench {
                     add(get(&names.entity(*bench).address, &schema::BENCH, "from", None));
@@ -62,29 +62,18 @@ pub(crate) fn seeds_of(names: &Names, settings: &Settings, address: &str) -> Vec
     found
 }
 
-fn rounds_of(settings: &Settings, address: &str) -> u32 {
-    let rounds = schema::CURRICULUM.key("rounds").and_then(|key| settings.value(address, key, None));
-    match rounds {
-        // The table's bound holds unless the file is wrong; a wrong file must not unroll for ever.
-        Some(Value::Int(rounds)) => rounds.clamp(0, 100) as u32,
-        _ => 0,
-    }
-}
-
-/// Returns the value of a setting in a block of a curriculum.
-fn inside(
+fn value_inside(
     settings: &Settings,
-    curriculum: &str,
+    address: &str,
     block: &str,
     name: &str,
     round: Option<u32>,
 ) -> Option<Value> {
-    let word = block.split('.').next().unwrap_or(block);
-    let key = schema::CURRICULUM.block(word)?.key(name)?;
-    settings.value(&format!("{curriculum}.{block}"), key, round)
+    settings.inside(address, block, name, round)?.value
 }
 
-struct Layer<'a, 'db> {
+/// A curriculum that is being laid out.
+struct Curriculum<'a, 'db> {
     db: &'db dyn salsa::Database,
     from: From<'a>,
     id: EntityId,
@@ -102,15 +91,20 @@ struct Done {
     stop: Option<StageName>,
 }
 
-impl<'a, 'db> Layer<'a, 'db> {
-    fn new(db: &'db dyn salsa::Database, from: From<'a>, id: EntityId, address: &'a str) -> Layer<'a, 'db> {
+impl<'a, 'db> Curriculum<'a, 'db> {
+    fn new(
+        db: &'db dyn salsa::Database,
+        from: From<'a>,
+        id: EntityId,
+        address: &'a str,
+    ) -> Curriculum<'a, 'db> {
         let number = |name: &str| match from.of(address, &schema::CURRICULUM, name, None) {
             Some(Value::Int(number)) => u64::try_from(number).unwrap_or(0),
             _ => 0,
         };
         let repeat = from.project.cell(from.db).as_ref().map_or(0, |cell| u64::from(cell.repeat));
         let seed = number("seed").wrapping_add(repeat);
-        Layer { db, from, id, address, rounds: rounds_of(from.settings, address), seed, stages: Vec::new() }
+        Curriculum { db, from, id, address, rounds: from.settings.rounds(address), seed, stages: Vec::new() }
     }
 
     fn lay_all(mut self) -> Layout<'db> {
@@ -141,7 +135,7 @@ impl<'a, 'db> Layer<'a, 'db> {
     }
 
     fn inside(&self, block: &str, name: &str, round: u32) -> Option<Value> {
-        inside(self.from.settings, self.address, block, name, Some(round))
+        value_inside(self.from.settings, self.address, block, name, Some(round))
     }
 
     fn at(&self, block: &str) -> String {

@@ -13,7 +13,10 @@ use crate::{
     project::{Origin, Project, beside, parsed},
     schema::{self, Block, Content, Key, Kind, Labels},
     suggest::{listed, nearest},
-    syntax::{Item, ItemKind, Label, Name, Param as Declared, Path, Value as Written, path_range, path_text},
+    syntax::{
+        Item, ItemKind, Label, Name, Param as Declared, Path, Value as Written, ValueKind, path_range,
+        path_text,
+    },
     typing::{self, Found, Slot},
     value::{EntityId, Type, Value, param_types},
 };
@@ -120,7 +123,7 @@ impl<'a> Walk<'a> {
             }
             let mut param = Param { ty: known, within: None, within_text: String::new() };
             if let (Some(ty), Some(within)) = (known, within) {
-                param.within_text = self.text_of(file, within);
+                param.within_text = range_text(within);
                 param.within = self.param_range(file, name, ty, within);
             }
             self.out.params.insert(id, param);
@@ -454,20 +457,6 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Returns a numeric value as it was written.
-    fn text_of(&self, _: FileId, written: &Written) -> String {
-        match &written.kind {
-            crate::syntax::ValueKind::Range(ends) => {
-                format!(
-                    "{}..{}",
-                    ends.0.as_deref().unwrap_or_default(),
-                    ends.1.as_deref().unwrap_or_default()
-                )
-            }
-            _ => String::new(),
-        }
-    }
-
     fn inner_block(
         &mut self,
         here: &Here,
@@ -639,6 +628,16 @@ impl<'a> Walk<'a> {
             self.problem(problem);
         }
         rounds
+    }
+}
+
+/// Returns a range as it was written.
+fn range_text(written: &Written) -> String {
+    match &written.kind {
+        ValueKind::Range(ends) => {
+            format!("{}..{}", ends.0.as_deref().unwrap_or_default(), ends.1.as_deref().unwrap_or_default())
+        }
+        _ => String::new(),
     }
 }
 

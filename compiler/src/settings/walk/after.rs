@@ -423,7 +423,7 @@ impl Walk<'_> {
         for (address, rounds, place) in set.chain(swept) {
             let Rounds::Exact(round) = rounds else { continue };
             let curriculum = address.split('.').next().unwrap_or(address);
-            let last = self.rounds_of(curriculum);
+            let last = self.out.rounds(curriculum);
             if round > last {
                 let message = format!("`{curriculum}` has no round {round}");
                 let problem = Problem::new(Code::W0501, place, message).label("never runs");
@@ -532,7 +532,7 @@ impl Walk<'_> {
                 let lost = |own: &Assignment| {
                     own.rounds != Rounds::All && own.layer < general.layer && own.value != general.value
                 };
-                let mut winners = (1..=self.rounds_of(curriculum)).filter_map(|round| {
+                let mut winners = (1..=self.out.rounds(curriculum)).filter_map(|round| {
                     let own = self.out.winner(address, Some(round))?;
                     lost(own).then_some((round, own))
                 });
@@ -547,15 +547,6 @@ impl Walk<'_> {
             }
         }
         self.out.problems.extend(problems);
-    }
-
-    /// Returns how many rounds a curriculum has.
-    fn rounds_of(&self, curriculum: &str) -> u32 {
-        let rounds = schema::CURRICULUM.key("rounds").and_then(|key| self.out.value(curriculum, key, None));
-        match rounds {
-            Some(Value::Int(rounds)) => rounds.clamp(0, 100) as u32,
-            _ => 0,
-        }
     }
 }
 
