@@ -1,0 +1,3 @@
+//! The stages, one module each.
+
+pub(crate) mod pin;

@@ -1,0 +1,83 @@
+//! `pin`: takes the files of a repository, and nothing of its history.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use sswe_engine::{Artifact, Context, Fault, Made};
+
+use crate::artifact::{self, File, Repo, Tree};
+
+/// The largest repository that is taken: what is larger is data, not code.
+const MOST_BYTES: u64 = 64 << 20;
+
+/// Names that are never part of a repository: history, and what programs leave behind.
+const LEFT_OUT: &[&str] = &[
+    ".git",
+    ".hg",
+    ".svn",
+    ".sswe",
+    "__pycache__",
+    ".pytest_cache",
+    ".mypy_cache",
+    ".ruff_cache",
+    ".venv",
+    ".tox",
+];
+
+pub(crate) async fn run(context: &Context) -> Result<Made, Fault> {
+    let [source] = context.sources() else {
+        return Err(Fault::Failed("only `dir` seeds can be fetched yet: name a folder".to_owned()));
+    };
+    let path = source.path.clone();
+    let read = tokio::task::spawn_blocking(move || read_tree(&path)).await;
+    let files = read.map_err(|error| Fault::Infra(error.to_string()))??;
+    let repo =
+        Repo { schema: "repo/1".to_owned(), language: "python".to_owned(), files, env: None, suite: None };
+    Ok(Made { artifacts: vec![Artifact::new("repo", artifact::encode(&repo))], ..Made::default() })
+}
+
+fn read_tree(root: &Path) -> Result<Tree, Fault> {
+    let mut tree = Tree::default();
+    let mut bytes = 0;
+    read_folder(root, "", &mut tree, &mut bytes)?;
+    if tree.is_empty() {
+        return Err(Fault::Failed(format!("`{}` has no files", root.display())));
+    }
+    Ok(tree)
+}
+
+fn read_folder(folder: &Path, inside: &str, tree: &mut Tree, bytes: &mut u64) -> Result<(), Fault> {
+    let unreadable = |path: &Path, error: std::io::Error| {
+        Fault::Failed(format!("`{}` cannot be read: {error}", path.display()))
+    };
+    for entry in fs::read_dir(folder).map_err(|error| unreadable(folder, error))? {
+        let path = entry.map_err(|error| unreadable(folder, error))?.path();
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+            return Err(Fault::Failed(format!("`{}` is not named in UTF-8", path.display())));
+        };
+        if LEFT_OUT.contains(&name) || name.ends_with(".pyc") || name.ends_with(".egg-info") {
+            continue;
+        }
+        let inner = if inside.is_empty() { name.to_owned() } else { format!("{inside}/{name}") };
+        let about = fs::symlink_metadata(&path).map_err(|error| unreadable(&path, error))?;
+        if about.is_dir() {
+            read_folder(&path, &inner, tree, bytes)?;
+        } else if about.is_file() {
+            *bytes += about.len();
+            if *bytes > MOST_BYTES {
+                return Err(Fault::Failed(format!(
+                    "`{}` brings the repository over {} MiB: leave data out of it",
+                    path.display(),
+                    MOST_BYTES >> 20
+                )));
+            }
+            let content = fs::read(&path).map_err(|error| unreadable(&path, error))?;
+            let is_program = about.permissions().mode() & 0o111 != 0;
+            tree.insert(inner, File::new(content, is_program))
+                .map_err(|error| Fault::Failed(error.to_string()))?;
+        }
+        // Links are left out: they may lead outside.
+    }
+    Ok(())
+}
