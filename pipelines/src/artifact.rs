@@ -4,6 +4,8 @@
 //! bytes. Later versions only add fields. What must never decide anything (times, hosts) is in a
 //! sidecar beside the body.
 
+mod gradient;
+mod judged;
 mod repo;
 mod task;
 mod test;
@@ -13,10 +15,14 @@ mod tree;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use gradient::{GradientHead, decode_gradient, encode_gradient};
+pub use judged::{Evaluation, Scored, Scores, Selected, Selection, Verdict};
 pub use repo::{Env, Function, KnownStatus, KnownTest, Limits, Repo, Suite};
 pub use task::{Covered, Failure, Observed, Plant, Task};
 pub use test::{Frame, Raised, Status, TestResult};
-pub use trace::{Attempt, Card, Counts, Evidence, Feedback, Lineage, Outcome, Tried, Weakness};
+pub use trace::{
+    Attempt, Attempts, Card, Counts, Evidence, Feedback, Lineage, Outcome, Pick, Traced, Traces, Tried, Weakness,
+};
 pub use tree::{File, Tree, TreeError};
 
 /// Returns the canonical bytes of an artifact.

@@ -2,7 +2,16 @@
 
 pub mod artifact;
 pub mod library;
+mod diff;
+mod judge;
 mod pipeline;
+mod planting;
+mod python;
+mod random;
+mod setting;
+mod shelf;
 mod stage;
+pub mod statistics;
+pub mod summary;
 
 pub use pipeline::Pipeline;

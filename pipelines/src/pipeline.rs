@@ -1,18 +1,73 @@
 //! What each stage does: one match, from the kind of a stage to the module of its name.
 
-use sswe_compiler::plan::{Stage, StageKind};
+use std::sync::Arc;
+
+use sswe_cache::Digest;
+use sswe_compiler::plan::{Shape, Stage, StageKind};
 use sswe_engine::{Context, Declaration, Fault, Inputs, Item, Made, Work};
 
-use crate::stage;
+use crate::artifact::{Env, Suite, Tree};
+use crate::harness::{Ask, Bench, Harness, Report, Trouble};
+use crate::python::Python;
+use crate::rewriter::Taste;
+use crate::shelf::{Shelf, Shelved};
+use crate::{setting, stage};
+
+/// Unguided draws for each task that is wanted: what is not found by then is not there.
+const DRAWS_FOR_EACH: u64 = 20;
 
 /// The stages of a curriculum, as the engine runs them.
-#[derive(Debug, Default)]
-pub struct Pipeline {}
+#[derive(Debug)]
+pub struct Pipeline {
+    tools: Tools,
+}
+
+/// What stages share while they run.
+#[derive(Debug)]
+pub(crate) struct Tools {
+    pub(crate) python: Python,
+    pub(crate) shelf: Shelf,
+    pub(crate) harness: Harness,
+}
 
 impl Pipeline {
-    /// Makes the stages.
+    /// Makes the stages; they will use the `python3` of the search path.
     pub fn new() -> Pipeline {
-        Pipeline::default()
+        let python = Python::default();
+        Pipeline { tools: Tools { harness: Harness::new(), python, shelf: Shelf::default() } }
+    }
+}
+
+impl Default for Pipeline {
+    fn default() -> Pipeline {
+        Pipeline::new()
+    }
+}
+
+impl Tools {
+    /// Runs tests of a repository whose suite is known.
+    pub(crate) async fn measure(&self, repo: &Shelved, ask: Ask) -> Result<Report, Fault> {
+        self.measure_raw(&repo.digest, &repo.files, &repo.env, &repo.suite, ask).await
+    }
+
+    /// Runs tests of a repository.
+    pub(crate) async fn measure_raw(
+        &self,
+        digest: &Digest,
+        files: &Arc<Tree>,
+        env: &Env,
+        suite: &Suite,
+        ask: Ask,
+    ) -> Result<Report, Fault> {
+        let found = self.python.version().map_err(Fault::Infra)?;
+        if found != env.python {
+            return Err(Fault::Infra(format!(
+                "this repository was prepared for Python {}, and {found} is here now: build its `env` again",
+                env.python
+            )));
+        }
+        let bench = Bench { id: *digest, files: files.clone(), command: suite.command.clone(), limits: suite.limits.clone() };
+        self.harness.measure(&bench, ask).await.map_err(|Trouble::Infra(why)| Fault::Infra(why))
     }
 }
 
@@ -22,7 +77,7 @@ impl Work for Pipeline {
             StageKind::Pin => (1, &["repo"]),
             StageKind::Env => (1, &["env"]),
             StageKind::Baseline => (1, &["repo"]),
-            StageKind::Tasks | StageKind::Bootstrap | StageKind::Select => (1, &["tasks"]),
+            StageKind::Tasks | StageKind::Bootstrap => (1, &["tasks"]),
             StageKind::Weights | StageKind::WarmStart | StageKind::Train => (1, &["weights"]),
             StageKind::Solve => (1, &["traces", "attempts"]),
             StageKind::Distill => (1, &["cards"]),
@@ -30,27 +85,73 @@ impl Work for Pipeline {
             StageKind::Gate => (1, &["accepted", "funnel"]),
             StageKind::Gradient => (1, &["gradients"]),
             StageKind::Score => (1, &["scores"]),
+            StageKind::Select => (1, &["tasks", "selection"]),
             StageKind::Evaluate => (1, &["evaluation"]),
             StageKind::Stop => (1, &["decision"]),
         };
-        Declaration { version, tools: Vec::new(), ports: ports.to_vec() }
+        // What else runs tests reads the environment that `env` gives.
+        let tools = match stage.kind {
+            StageKind::Env => vec![("python".to_owned(), self.tools.python.version().unwrap_or_default())],
+            _ => Vec::new(),
+        };
+        Declaration { version, tools, ports: ports.to_vec() }
     }
 
-    fn expand(&self, _stage: &Stage, inputs: &Inputs) -> Result<Vec<Item>, Fault> {
-        let first = inputs.ports().next().unwrap_or_default().to_owned();
-        let items =
-            inputs.entries(&first).map(|entry| Item::new(&*entry.name, [(first.clone(), entry.digest)]));
+    fn expand(&self, stage: &Stage, inputs: &Inputs) -> Result<Vec<Item>, Fault> {
+        let Some(input) = stage.inputs.first() else { return Ok(Vec::new()) };
+        let port = input.port;
+        let mut shared: Vec<(String, Digest)> = Vec::new();
+        for other in inputs.ports().filter(|other| *other != port) {
+            shared.extend(inputs.entries(other).map(|entry| (other.to_owned(), entry.digest)));
+        }
+        let items = inputs.entries(port).map(|entry| {
+            Item::new(&*entry.name, shared.iter().cloned().chain([(port.to_owned(), entry.digest)]))
+        });
         Ok(items.collect())
     }
 
-    fn draw(&self, _stage: &Stage, _inputs: &Inputs, _ordinal: u64) -> Result<Option<Item>, Fault> {
-        Ok(None)
+    fn draw(&self, stage: &Stage, inputs: &Inputs, ordinal: u64) -> Result<Option<Item>, Fault> {
+        if stage.kind == StageKind::Generate {
+            return stage::generate::draw(stage, inputs, ordinal);
+        }
+        let Shape::FirstN(wanted) = stage.shape else { return Ok(None) };
+        let repos: Vec<_> = inputs.entries("baseline").collect();
+        if repos.is_empty() || ordinal >= wanted.saturating_mul(DRAWS_FOR_EACH) {
+            return Ok(None);
+        }
+        // In turn; the key has the repository and which of its draws this is.
+        let turn = repos.len() as u64;
+        let (repo, draw) = (repos[(ordinal % turn) as usize], ordinal / turn);
+        let content = [("baseline".to_owned(), repo.digest)];
+        Ok(Some(Item::new(format!("{}.{draw}", repo.digest.short()), content).draw(draw)))
     }
 
     async fn run(&self, context: Context) -> Result<Made, Fault> {
+        let (context, tools) = (&context, &self.tools);
         match context.stage().kind {
-            StageKind::Pin => stage::pin::run(&context).await,
-            kind => Err(Fault::Failed(format!("`{}` cannot be run yet", kind.as_str()))),
+            StageKind::Pin => stage::pin::run(context).await,
+            StageKind::Env => stage::env::run(context, &tools.python).await,
+            StageKind::Baseline => stage::baseline::run(context, tools).await,
+            StageKind::Tasks => stage::tasks::run(context, tools, Taste::Balanced).await,
+            StageKind::Bootstrap => stage::tasks::run(context, tools, Taste::Generic).await,
+            StageKind::Weights => Err(Fault::Failed(format!(
+                "`{}`: a model behind a server cannot be asked yet: use `backend = rewriter`",
+                context.stage().name
+            ))),
+            StageKind::WarmStart => stage::warm_start::run(context, tools).await,
+            StageKind::Solve => stage::solve::solve(context, tools).await,
+            StageKind::Distill => stage::distill::run(context).await,
+            StageKind::Generate => stage::generate::run(context, tools).await,
+            StageKind::Gate => stage::gate::run(context, tools).await,
+            StageKind::Gradient => stage::gradient::run(context, tools).await,
+            StageKind::Score => stage::score::run(context).await,
+            StageKind::Select => stage::select::run(context).await,
+            StageKind::Train => match setting::word(context.stage(), "hat")? {
+                "solver" => stage::train::solver(context, tools).await,
+                _ => stage::train::generator(context, tools).await,
+            },
+            StageKind::Evaluate => stage::solve::evaluate(context, tools).await,
+            StageKind::Stop => stage::stop::run(context).await,
         }
     }
 }

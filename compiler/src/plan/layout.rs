@@ -445,9 +445,13 @@ impl<'a, 'db> Curriculum<'a, 'db> {
         let earlier: Vec<StageName> = done.iter().filter_map(|done| done.selection.clone()).collect();
         let selection = self.push(select.inputs("earlier", &earlier, "tasks"));
 
-        let solver = self.train("solver", round, &draft).input("selection", &selection, "tasks");
-        let solver =
-            self.push(solver.input("attempts", &attempts, "attempts").input("weights", &weights, "weights"));
+        // New tasks were attempted by `solve.accepted`, earlier ones by `solve`, by the same weights.
+        let solver = self.train("solver", round, &draft).input("selection", &selection, "tasks").inputs(
+            "attempts",
+            &[attempts, solved],
+            "attempts",
+        );
+        let solver = self.push(solver.input("weights", &weights, "weights"));
         let generator = self.train("generator", round, &draft).input("scores", &scores, "scores");
         let generator = self.push(
             generator.input("candidates", &candidates, "candidates").input("weights", &solver, "weights"),

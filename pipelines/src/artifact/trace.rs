@@ -96,6 +96,66 @@ pub enum Outcome {
     Failed,
 }
 
+/// `trace/1`: all attempts of some weights on one task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Traces {
+    /// `trace/1`.
+    pub schema: String,
+    /// The digest of the task.
+    pub task: String,
+    /// The digest of the repository.
+    pub repo: String,
+    /// The statement.
+    pub statement: String,
+    /// What the Solver saw of the failure.
+    pub observed: Observed,
+    /// What it did, attempt by attempt.
+    pub attempts: Vec<Traced>,
+}
+
+/// One attempt of a trace.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Traced {
+    /// What the Solver tried.
+    pub tried: Tried,
+    /// What the tests said.
+    pub feedback: Feedback,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// `attempts/1`: what training needs of the attempts on one task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Attempts {
+    /// `attempts/1`.
+    pub schema: String,
+    /// The digest of the task.
+    pub task: String,
+    /// The digest of the repository.
+    pub repo: String,
+    /// The attempts, in order.
+    pub picks: Vec<Pick>,
+}
+
+/// An attempt, as training sees it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Pick {
+    /// Which of the possible edits was chosen.
+    pub choice: u32,
+    /// The logarithm of the probability with which it was chosen.
+    pub log_probability: f64,
+    /// What it earned.
+    pub counts: Counts,
+}
+
+impl Attempts {
+    /// Returns how many attempts resolved the task, of how many.
+    pub fn resolved(&self) -> (u32, u32) {
+        let resolved = self.picks.iter().filter(|pick| pick.counts.is_resolved()).count();
+        (resolved as u32, self.picks.len() as u32)
+    }
+}
+
 /// `card/1`: a recurring mistake of the Solver, and how to practise it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Card {

@@ -1,6 +1,7 @@
 //! Random numbers that depend on what is drawn, and on nothing else.
 
 pub use rand_chacha::ChaCha8Rng;
+pub use rand_chacha::rand_core::RngCore;
 use rand_chacha::rand_core::SeedableRng;
 use sswe_cache::{Digest, Fields};
 use sswe_compiler::plan::StageKind;
@@ -36,8 +37,6 @@ impl Stream {
 
 #[cfg(test)]
 mod tests {
-    use rand_chacha::rand_core::RngCore;
-
     use super::*;
 
     #[test]

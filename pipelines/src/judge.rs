@@ -1,0 +1,152 @@
+//! What tests say of changed code: the one place where stages run them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use sswe_cache::{Digest, Fields};
+use sswe_engine::{Artifact, Context, Fault, Step};
+
+use crate::artifact::{self, Counts, Feedback, Outcome, Status, Task};
+use crate::harness::{Ask, Report, Tests, Trace};
+use crate::pipeline::Tools;
+use crate::shelf::Shelved;
+
+/// What tests did, by id.
+pub(crate) type Statuses = BTreeMap<String, Status>;
+
+/// Returns what the trusted tests of a repository do after some files changed. Remembered as `step`.
+pub(crate) async fn statuses(
+    context: &Context,
+    tools: &Tools,
+    repo: &Shelved,
+    changed: &BTreeMap<String, String>,
+    wall: Option<Duration>,
+    step: &Step,
+) -> Result<Statuses, Fault> {
+    let work = async {
+        let trusted: Vec<String> = repo.suite.trusted().map(str::to_owned).collect();
+        let ask = Ask { changed: changed.clone(), tests: Tests::Only(trusted), wall, ..Ask::default() };
+        let statuses = by_id(&tools.measure(repo, ask).await?);
+        Ok(vec![Artifact::new("statuses", artifact::encode(&statuses))])
+    };
+    remembered(context, step, "statuses", work).await
+}
+
+/// Returns what the tests say of an attempt: an edited version of the buggy repository.
+///
+/// The tests that fail on the bug, and those that enter the edited function, run first; only where
+/// all of them pass, the others decide. Where some fail, the others count as kept: they do not
+/// enter what was edited.
+pub(crate) async fn attempt(
+    context: &Context,
+    tools: &Tools,
+    repo: &Shelved,
+    about: (&Digest, &Task),
+    edited: (&str, &str, &str),
+) -> Result<Feedback, Fault> {
+    let (digest, task) = about;
+    let (path, function, text) = edited;
+    let mut said = Fields::new("sswe.edit.v1");
+    said.text("path", path).text("text", text);
+    let step = Step {
+        name: "attempt",
+        inputs: vec![("edit".to_owned(), said.finish()), ("task".to_owned(), *digest)],
+        ..Step::default()
+    };
+    let work = async {
+        let mut changed = task.bug.clone();
+        changed.insert(path.to_owned(), text.to_owned());
+        let failing: BTreeSet<&str> = task.fail_to_pass.iter().map(String::as_str).collect();
+        let passing: BTreeSet<&str> = task.pass_to_pass.iter().map(String::as_str).collect();
+        let is_touched = |known: &artifact::Function| known.path == path && known.name == function;
+        let covering: BTreeSet<&str> = repo.suite.covering(&is_touched).filter(|id| passing.contains(id)).collect();
+        // Code outside of functions runs when a module is loaded: any test may notice.
+        let covering = if covering.is_empty() { passing.clone() } else { covering };
+
+        let mut found = Statuses::new();
+        let first: Vec<&str> = failing.union(&covering).copied().collect();
+        found.extend(run(tools, repo, &changed, &first).await?);
+        let all_pass = |found: &Statuses| found.values().all(|status| status.is_passed());
+        let rest: Vec<&str> = passing.difference(&covering).copied().collect();
+        if all_pass(&found) && !rest.is_empty() {
+            found.extend(run(tools, repo, &changed, &rest).await?);
+        }
+        let passes = |id: &&&str| found.get(**id).is_none_or(|status| status.is_passed());
+        let counts = Counts {
+            fixed: failing.iter().filter(passes).count() as u32,
+            failing: failing.len() as u32,
+            kept: passing.iter().filter(passes).count() as u32,
+            passing: passing.len() as u32,
+        };
+        found.retain(|_, status| !status.is_passed());
+        Ok(vec![Artifact::new("feedback", artifact::encode(&Feedback { not_passed: found, counts }))])
+    };
+    remembered(context, &step, "feedback", work).await
+}
+
+/// Returns how an attempt ended.
+pub(crate) fn outcome(counts: Counts) -> Outcome {
+    if counts.is_resolved() {
+        Outcome::Passed
+    } else if counts.fixed > 0 {
+        Outcome::Partial
+    } else {
+        Outcome::Failed
+    }
+}
+
+async fn run(
+    tools: &Tools,
+    repo: &Shelved,
+    changed: &BTreeMap<String, String>,
+    ids: &[&str],
+) -> Result<Statuses, Fault> {
+    let tests = Tests::Only(ids.iter().map(|id| (*id).to_owned()).collect());
+    let report = tools.measure(repo, Ask { changed: changed.clone(), tests, ..Ask::default() }).await?;
+    let mut found = by_id(&report);
+    // A test that nothing was heard of did not pass.
+    for id in ids {
+        found.entry((*id).to_owned()).or_insert(Status::Missing);
+    }
+    Ok(found)
+}
+
+fn by_id(report: &Report) -> Statuses {
+    report.tests.iter().map(|test| (test.id.clone(), test.status)).collect()
+}
+
+/// What tests show of a changed repository: their results with the functions they enter, and the
+/// lines that those execute which do not pass.
+pub(crate) async fn observe(
+    tools: &Tools,
+    repo: &Shelved,
+    changed: &BTreeMap<String, String>,
+) -> Result<(Report, Option<Report>), Fault> {
+    let trusted: Vec<String> = repo.suite.trusted().map(str::to_owned).collect();
+    let ask = Ask {
+        changed: changed.clone(),
+        tests: Tests::Only(trusted),
+        trace: Trace::Functions,
+        ..Ask::default()
+    };
+    let report = tools.measure(repo, ask).await?;
+    let failing: Vec<String> =
+        report.tests.iter().filter(|test| !test.status.is_passed()).map(|test| test.id.clone()).collect();
+    if failing.is_empty() {
+        return Ok((report, None));
+    }
+    let ask =
+        Ask { changed: changed.clone(), tests: Tests::Only(failing), trace: Trace::Lines, ..Ask::default() };
+    Ok((report, Some(tools.measure(repo, ask).await?)))
+}
+
+async fn remembered<T: serde::de::DeserializeOwned>(
+    context: &Context,
+    step: &Step,
+    port: &str,
+    work: impl Future<Output = Result<Vec<Artifact>, Fault>>,
+) -> Result<T, Fault> {
+    let bodies = context.step(step, work).await?;
+    let body = bodies.get(port).ok_or_else(|| Fault::Failed(format!("step `{}` gave no {port}", step.name)))?;
+    artifact::decode(body).map_err(Fault::Failed)
+}

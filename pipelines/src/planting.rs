@@ -1,0 +1,96 @@
+//! From a planted edit to a candidate: what the broken repository shows, and how it is told.
+
+use std::collections::BTreeMap;
+
+use sswe_engine::Fault;
+
+use crate::artifact::{Covered, Failure, Observed, Plant, Task, TestResult};
+use crate::harness::Report;
+use crate::judge;
+use crate::pipeline::Tools;
+use crate::rewriter::{self, Edit};
+use crate::shelf::Shelved;
+
+/// Plants an edit in a repository and looks at what breaks.
+pub(crate) async fn plant(
+    tools: &Tools,
+    repo: &Shelved,
+    edit: &Edit,
+    card: Option<String>,
+    group: u64,
+) -> Result<Task, Fault> {
+    let old = repo.files.text(&edit.path).unwrap_or_default();
+    let bug = BTreeMap::from([(edit.path.to_string(), edit.apply(old).unwrap_or_else(|| old.to_owned()))]);
+    let (report, lines) = judge::observe(tools, repo, &bug).await?;
+    let passes = |id: &str| report.tests.iter().any(|test| test.id == id && test.status.is_passed());
+    let (pass_to_pass, fail_to_pass) =
+        repo.suite.trusted().map(str::to_owned).partition::<Vec<_>, _>(|id| passes(id));
+    let observed = observed(&report, lines.as_ref());
+    let statement = rewriter::statement(&observed);
+    let planted = Plant {
+        kind: edit.kind.as_str().to_owned(),
+        path: edit.path.to_string(),
+        function: edit.function.to_string(),
+        line: edit.line,
+        before: edit.before.clone(),
+        after: edit.after.clone(),
+        start: edit.start,
+        card,
+        group,
+    };
+    Ok(Task {
+        schema: "task/1".to_owned(),
+        patch_kind: "bug".to_owned(),
+        repo: repo.digest.to_string(),
+        language: "python".to_owned(),
+        statement,
+        bug,
+        fail_to_pass,
+        pass_to_pass,
+        observed,
+        planted,
+    })
+}
+
+/// Sums up what tests did: each different failure once, and who entered and executed what.
+fn observed(report: &Report, lines: Option<&Report>) -> Observed {
+    let mut failures: BTreeMap<Failure, u32> = BTreeMap::new();
+    let mut covered: BTreeMap<(&str, &str), (u32, u32)> = BTreeMap::new();
+    let fails = |test: &&TestResult| !test.status.is_passed();
+    for test in &report.tests {
+        for (path, function) in &test.entered {
+            let counts = covered.entry((path, function)).or_default();
+            if fails(&test) { counts.0 += 1 } else { counts.1 += 1 }
+        }
+    }
+    for test in report.tests.iter().filter(fails) {
+        let (exception, frames) = match &test.raised {
+            Some(raised) => (raised.exception.clone(), raised.frames.clone()),
+            None => (format!("{:?}", test.status), Vec::new()),
+        };
+        *failures.entry(Failure { exception, frames, tests: 0 }).or_default() += 1;
+    }
+    let mut executed: BTreeMap<String, BTreeMap<u32, u32>> = BTreeMap::new();
+    for test in lines.into_iter().flat_map(|report| &report.tests).filter(fails) {
+        for (path, lines) in &test.lines {
+            let file = executed.entry(path.clone()).or_default();
+            lines.iter().for_each(|line| *file.entry(*line).or_default() += 1);
+        }
+    }
+    // Only what a failing test entered can have failed it.
+    covered.retain(|_, (failing, _)| *failing > 0);
+    Observed {
+        failing: report.tests.iter().filter(fails).count() as u32,
+        failures: failures.into_iter().map(|(failure, tests)| Failure { tests, ..failure }).collect(),
+        covered: covered
+            .into_iter()
+            .map(|((path, function), (failing, passing))| Covered {
+                path: path.to_owned(),
+                function: function.to_owned(),
+                failing,
+                passing,
+            })
+            .collect(),
+        lines: executed.into_iter().map(|(path, lines)| (path, lines.into_iter().collect())).collect(),
+    }
+}

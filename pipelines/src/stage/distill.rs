@@ -1,0 +1,52 @@
+//! `distill`: traces become cards that name recurring mistakes.
+
+use sswe_cache::Digest;
+use sswe_engine::{Artifact, Context, Fault, Made};
+
+use crate::artifact::{self, Attempt, Outcome, Traces};
+use crate::rewriter::{self, Lessons};
+use crate::setting;
+
+pub(crate) async fn run(context: &Context) -> Result<Made, Fault> {
+    let stage = context.stage();
+    let model = setting::word(stage, "model")?;
+    if model != "solver" {
+        return Err(Fault::Failed(format!("model `{model}` cannot be asked yet: use `solver`")));
+    }
+    let learn_from = setting::words(stage, "learn_from")?;
+    let lessons = Lessons {
+        dedupe: setting::number(stage, "dedupe")?,
+        coverage: setting::count(stage, "coverage")? as u32,
+    };
+    let mut attempts = Vec::new();
+    for traces in super::read_port::<Traces>(context, "traces").await? {
+        let Traces { schema, task, repo, statement, observed, attempts: made } = traces;
+        for (at, traced) in made.into_iter().enumerate() {
+            let is_wanted = learn_from.contains(&match traced.outcome {
+                Outcome::Passed => "passed",
+                Outcome::Partial => "partial",
+                Outcome::Failed => "failed",
+            });
+            let attempt = Attempt {
+                schema: schema.clone(),
+                task: task.clone(),
+                repo: repo.clone(),
+                attempt: at as u32,
+                statement: statement.clone(),
+                observed: observed.clone(),
+                tried: traced.tried,
+                feedback: traced.feedback,
+                outcome: traced.outcome,
+            };
+            if is_wanted {
+                attempts.push((Digest::of(&artifact::encode(&attempt)).to_string(), attempt));
+            }
+        }
+    }
+    let cards = rewriter::distill(&attempts, &lessons);
+    // The weakest skill first: names are in the order in which cards are taken up.
+    let artifacts = cards.iter().enumerate().map(|(rank, card)| {
+        Artifact::new("cards", artifact::encode(card)).named(format!("{rank:03}-{}", card.name))
+    });
+    Ok(Made { artifacts: artifacts.collect(), ..Made::default() })
+}

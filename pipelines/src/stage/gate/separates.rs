@@ -1,0 +1,75 @@
+//! `separates`: the hidden tests tell the broken repository from the mended one.
+
+use std::collections::BTreeMap;
+
+use sswe_cache::Digest;
+use sswe_engine::{Context, Fault, Step};
+
+use super::{Said, reject};
+use crate::artifact::{Status, Task};
+use crate::judge::{self, Statuses};
+use crate::pipeline::Tools;
+use crate::setting;
+use crate::shelf::Shelved;
+
+pub(super) async fn judge(context: &Context, tools: &Tools, digest: &Digest, task: &Task) -> Said {
+    let stage = context.stage();
+    let must_fail = setting::word(stage, "broken")? == "fails";
+    let must_pass = setting::word(stage, "fixed")? == "passes";
+    let keep_green = setting::number(stage, "keep_green")?;
+    let each_file = setting::is_on(stage, "each_file_matters")?;
+    let repo = tools.shelf.repo(context, &crate::stage::digest(&task.repo)?).await?;
+    let passes = |statuses: &Statuses, id: &String| statuses.get(id).is_some_and(|status| status.is_passed());
+
+    if must_fail && task.fail_to_pass.is_empty() {
+        return reject("no test notices the bug", "");
+    }
+    // The null patch: the broken repository as it is.
+    let broken = run(context, tools, &repo, "broken", digest, &task.bug).await?;
+    if must_fail && let Some(id) = task.fail_to_pass.iter().find(|id| passes(&broken, id)) {
+        return reject("doing nothing mends a test", id.clone());
+    }
+    let others = task.pass_to_pass.len();
+    let green = task.pass_to_pass.iter().filter(|id| passes(&broken, id)).count();
+    if (green as f64) < keep_green * others as f64 {
+        return reject("it breaks more than it says", format!("{green} of {others} other tests pass"));
+    }
+    // The reference: the bug undone, which is the repository as it was.
+    if must_pass {
+        let sound = run(context, tools, &repo, "sound", &repo.digest, &BTreeMap::new()).await?;
+        let all = || task.fail_to_pass.iter().chain(&task.pass_to_pass);
+        if let Some(id) = all().find(|id| !passes(&sound, id)) {
+            return reject("the reference does not mend it", id.clone());
+        }
+    }
+    if each_file && task.bug.len() > 1 {
+        for path in task.bug.keys() {
+            let mut rest = task.bug.clone();
+            rest.remove(path);
+            let name = format!("without {path}");
+            let step = Step {
+                name: "part",
+                settings: vec![("without".to_owned(), path.clone())],
+                inputs: vec![("task".to_owned(), *digest)],
+                ..Step::default()
+            };
+            let statuses = judge::statuses(context, tools, &repo, &rest, None, &step).await?;
+            if !task.fail_to_pass.iter().any(|id| passes(&statuses, id)) {
+                return reject("a file of the bug does not matter", name);
+            }
+        }
+    }
+    Ok(None)
+}
+
+async fn run(
+    context: &Context,
+    tools: &Tools,
+    repo: &Shelved,
+    name: &'static str,
+    about: &Digest,
+    changed: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, Status>, Fault> {
+    let step = Step { name, inputs: vec![("about".to_owned(), *about)], ..Step::default() };
+    judge::statuses(context, tools, repo, changed, None, &step).await
+}

@@ -1,0 +1,51 @@
+//! `stable`: the suite runs without an infrastructure error and gives the same result each time.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sswe_cache::Digest;
+use sswe_engine::{Context, Step};
+
+use super::{Said, reject};
+use crate::artifact::{Status, Task};
+use crate::pipeline::Tools;
+use crate::{judge, setting};
+
+pub(super) async fn judge(context: &Context, tools: &Tools, digest: &Digest, task: &Task) -> Said {
+    let stage = context.stage();
+    let runs = setting::count(stage, "runs")?;
+    let flaky = setting::number(stage, "flaky")?;
+    let wall = setting::duration(stage, "wall")?;
+    let repo = tools.shelf.repo(context, &crate::stage::digest(&task.repo)?).await?;
+    let mut seen: BTreeMap<String, BTreeSet<Status>> = BTreeMap::new();
+    for run in 0..runs {
+        // Each run is remembered on its own: more runs later cost only what is more.
+        let step = Step {
+            name: "run",
+            settings: vec![("wall".to_owned(), wall.as_millis().to_string())],
+            inputs: vec![("task".to_owned(), *digest)],
+            draw: Some(run),
+            random: false,
+        };
+        let statuses = judge::statuses(context, tools, &repo, &task.bug, Some(wall), &step).await?;
+        for (id, status) in statuses {
+            seen.entry(id).or_default().insert(status);
+        }
+    }
+    if seen.is_empty() {
+        return reject("no test ran", "");
+    }
+    let unsteady: Vec<&String> = seen.iter().filter(|(_, all)| all.len() > 1).map(|(id, _)| id).collect();
+    if unsteady.len() as f64 > flaky * seen.len() as f64 {
+        return reject("its tests change their mind", unsteady[0].clone());
+    }
+    let does = |id: &String, passed: bool| {
+        seen.get(id).is_some_and(|all| all.iter().all(|status| status.is_passed() == passed))
+    };
+    if let Some(id) = task.fail_to_pass.iter().find(|id| !does(id, false) && !unsteady.contains(id)) {
+        return reject("a test that should fail passes", id.clone());
+    }
+    if let Some(id) = task.pass_to_pass.iter().find(|id| !does(id, true) && !unsteady.contains(id)) {
+        return reject("a test that should pass fails", id.clone());
+    }
+    Ok(None)
+}

@@ -1,0 +1,50 @@
+//! `tasks` and `bootstrap`: bugs that no card guided, for exams, benches and the first round.
+
+use sswe_cache::Digest;
+use sswe_engine::{Artifact, Context, Fault, Made, Step};
+
+use crate::artifact::{self, Status};
+use crate::pipeline::Tools;
+use crate::rewriter::{self, Policy, Taste};
+use crate::{judge, planting};
+
+pub(crate) async fn run(context: &Context, tools: &Tools, taste: Taste<'_>) -> Result<Made, Fault> {
+    let Some(draw) = context.item().and_then(|item| item.ordinal()) else {
+        return Err(Fault::Failed("tasks from files cannot be read yet: use `from`".to_owned()));
+    };
+    let digest = context.inputs().one("baseline")?.digest;
+    let repo = tools.shelf.repo(context, &digest).await?;
+    let choices = rewriter::plants(&repo.source, &repo.suite, taste);
+    // One order of all bugs of a repository: no two draws are the same bug.
+    let order = Step {
+        name: "order",
+        inputs: vec![("repo".to_owned(), digest)],
+        random: true,
+        ..Step::default()
+    };
+    let Some(mut random) = context.random_of(&order) else {
+        return Err(Fault::Failed("planting needs a seed".to_owned()));
+    };
+    let most = draw as usize + 1;
+    let picks = choices.draws(&Policy::default(), &mut random, most, f64::INFINITY);
+    let Some(pick) = picks.get(draw as usize) else {
+        return Ok(Made::default());
+    };
+    let task = planting::plant(tools, &repo, &choices.edits()[pick.index], None, draw).await?;
+    if task.fail_to_pass.is_empty() {
+        return Ok(Made::default());
+    }
+    // Once more: what changes its mind is no task.
+    let bug = Digest::of(&artifact::encode(&task.bug));
+    let again = Step {
+        name: "again",
+        inputs: vec![("bug".to_owned(), bug), ("repo".to_owned(), digest)],
+        ..Step::default()
+    };
+    let statuses = judge::statuses(context, tools, &repo, &task.bug, None, &again).await?;
+    let does = |id: &String, passed: bool| statuses.get(id).is_some_and(|status: &Status| status.is_passed() == passed);
+    if !task.fail_to_pass.iter().all(|id| does(id, false)) || !task.pass_to_pass.iter().all(|id| does(id, true)) {
+        return Ok(Made::default());
+    }
+    Ok(Made { artifacts: vec![Artifact::new("tasks", artifact::encode(&task))], ..Made::default() })
+}

@@ -1,0 +1,202 @@
+//! What a curriculum came to, round by round: read from its artifacts, never from memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sswe_cache::{Digest, Store};
+use sswe_compiler::plan::{Plan, StageKind, StageName};
+use sswe_engine::{Entry, Outputs};
+
+use crate::artifact::{self, Card, Evaluation, Scores, Selection, Verdict};
+use crate::statistics::{self, Estimate};
+
+/// A curriculum, round by round.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Summary {
+    /// The rounds; round 0 is the base.
+    pub rounds: Vec<Round>,
+}
+
+/// A round.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Round {
+    /// Its number.
+    pub round: u32,
+    /// How many candidates were drawn.
+    pub candidates: Option<usize>,
+    /// The gates, in order.
+    pub gates: Vec<Gate>,
+    /// How many cards there are, how many of them are new, and how many of the round before are gone.
+    pub cards: Option<(usize, usize, usize)>,
+    /// How many tasks were scored, how many of them have a gradient, and their mean score.
+    pub scored: Option<(usize, usize, f64)>,
+    /// How many tasks were trained on, and how many of them are from earlier rounds.
+    pub trained: Option<(usize, usize)>,
+    /// How the weights did, by validation or bench block.
+    pub evaluations: Vec<Measured>,
+}
+
+/// What a gate did.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Gate {
+    /// Its name.
+    pub name: String,
+    /// How many candidates it saw.
+    pub seen: usize,
+    /// How many it accepted.
+    pub accepted: usize,
+    /// Why it rejected the others.
+    pub reasons: BTreeMap<String, usize>,
+}
+
+/// How weights did on a validation or bench block.
+#[derive(Clone, Debug, Serialize)]
+pub struct Measured {
+    /// The block.
+    pub on: String,
+    /// How many tasks it has.
+    pub tasks: usize,
+    /// The share of attempts that resolved their task.
+    pub resolved: Interval,
+    /// The share of tasks that any attempt resolved.
+    pub any: Interval,
+    /// The gain over the base, paired by task; none for the base itself.
+    pub gain: Option<Interval>,
+    /// The probability of such a difference in `any`, if there were none (McNemar).
+    pub p: Option<f64>,
+}
+
+/// A figure with its 95 % interval.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Interval {
+    /// The figure.
+    pub value: f64,
+    /// The lower end.
+    pub low: f64,
+    /// The upper end.
+    pub high: f64,
+}
+
+impl From<Estimate> for Interval {
+    fn from(Estimate { value, low, high }: Estimate) -> Interval {
+        Interval { value, low, high }
+    }
+}
+
+/// Reads artifacts of a store for people.
+#[derive(Clone, Copy, Debug)]
+pub struct Reader<'a> {
+    store: &'a Store,
+    outputs: &'a Outputs,
+}
+
+impl<'a> Reader<'a> {
+    /// Reads what the stages of a plan gave.
+    pub fn new(store: &'a Store, outputs: &'a Outputs) -> Reader<'a> {
+        Reader { store, outputs }
+    }
+
+    /// Returns the entries of a port of a stage.
+    pub fn entries(&self, stage: &StageName, port: &str) -> &'a [Entry] {
+        self.outputs.get(stage).and_then(|ports| ports.get(port)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns whether a stage gave something.
+    pub fn has(&self, stage: &StageName) -> bool {
+        self.outputs.contains_key(stage)
+    }
+
+    /// Reads an artifact.
+    pub fn read<T: DeserializeOwned>(&self, digest: &Digest) -> Result<T, String> {
+        let bytes = self.store.get(digest).map_err(|error| error.to_string())?;
+        artifact::decode(&bytes)
+    }
+
+    /// Reads all artifacts of a port of a stage.
+    pub fn read_all<T: DeserializeOwned>(&self, stage: &StageName, port: &str) -> Result<Vec<T>, String> {
+        self.entries(stage, port).iter().map(|entry| self.read(&entry.digest)).collect()
+    }
+}
+
+/// Sums up a curriculum, as far as it is built.
+pub fn summary(plan: &Plan, reader: Reader<'_>) -> Result<Summary, String> {
+    let mut rounds: BTreeMap<u32, Round> = BTreeMap::new();
+    let mut base: BTreeMap<String, Vec<Evaluation>> = BTreeMap::new();
+    let mut cards_before: BTreeSet<String> = BTreeSet::new();
+    for stage in &plan.stages {
+        let name = &stage.name;
+        let Some(number) = stage.round.filter(|_| reader.has(name)) else { continue };
+        let round = rounds.entry(number).or_insert_with(|| Round { round: number, ..Round::default() });
+        let last = name.0.rsplit('/').next().unwrap_or_default();
+        match stage.kind {
+            StageKind::Generate => round.candidates = Some(reader.entries(name, "candidates").len()),
+            StageKind::Gate => {
+                let mut gate = Gate {
+                    name: last.strip_prefix("gates.").unwrap_or(last).to_owned(),
+                    accepted: reader.entries(name, "accepted").len(),
+                    ..Gate::default()
+                };
+                for verdict in reader.read_all::<Verdict>(name, "funnel")? {
+                    gate.seen += 1;
+                    if !verdict.pass {
+                        *gate.reasons.entry(verdict.reason).or_default() += 1;
+                    }
+                }
+                round.gates.push(gate);
+            }
+            StageKind::Distill => {
+                let cards: BTreeSet<String> =
+                    reader.read_all::<Card>(name, "cards")?.into_iter().map(|card| card.name).collect();
+                let born = cards.difference(&cards_before).count();
+                let retired = cards_before.difference(&cards).count();
+                round.cards = Some((cards.len(), born, retired));
+                cards_before = cards;
+            }
+            StageKind::Score => {
+                for scores in reader.read_all::<Scores>(name, "scores")? {
+                    let all = scores.tasks.len();
+                    let ok = scores.tasks.iter().filter(|task| task.status == "ok").count();
+                    let sum: f64 = scores.tasks.iter().map(|task| task.score).sum();
+                    round.scored = Some((all, ok, sum / all.max(1) as f64));
+                }
+            }
+            StageKind::Select => {
+                for selection in reader.read_all::<Selection>(name, "selection")? {
+                    let earlier = selection.tasks.iter().filter(|task| task.earlier).count();
+                    round.trained = Some((selection.tasks.len(), earlier));
+                }
+            }
+            StageKind::Evaluate => {
+                let evaluations: Vec<Evaluation> = reader.read_all(name, "evaluation")?;
+                let on = last.strip_prefix("evaluate.").unwrap_or(last).to_owned();
+                let of_base = base.entry(on.clone()).or_insert_with(|| evaluations.clone());
+                let is_base = number == 0;
+                if let (Some(resolved), Some(any)) =
+                    (statistics::resolved(&evaluations), statistics::resolved_by_any(&evaluations))
+                {
+                    round.evaluations.push(Measured {
+                        on,
+                        tasks: evaluations.len(),
+                        resolved: resolved.into(),
+                        any: any.into(),
+                        gain: statistics::gain(of_base, &evaluations).filter(|_| !is_base).map(Interval::from),
+                        p: statistics::mcnemar(of_base, &evaluations).filter(|_| !is_base),
+                    });
+                }
+            }
+            StageKind::Pin
+            | StageKind::Env
+            | StageKind::Baseline
+            | StageKind::Tasks
+            | StageKind::Weights
+            | StageKind::WarmStart
+            | StageKind::Bootstrap
+            | StageKind::Solve
+            | StageKind::Gradient
+            | StageKind::Train
+            | StageKind::Stop => (),
+        }
+    }
+    Ok(Summary { rounds: rounds.into_values().collect() })
+}
