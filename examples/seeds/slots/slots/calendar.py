@@ -103,7 +103,7 @@ class Calendar:
         target = found.span.shift(by)
         if self.load(target) >= self.seats:
             insort(self._bookings, found)
-            raise Conflict(target, [booking.name for booking in self.during(target) if booking != found])
+            raise Conflict(target, [booking.name for booking in self.during(target)])
         moved = replace(found, span=target)
         insort(self._bookings, moved)
         return moved

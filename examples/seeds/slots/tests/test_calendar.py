@@ -32,6 +32,13 @@ class Book(unittest.TestCase):
         self.assertEqual(self.calendar.book("c", 20, 21, priority=3).priority, 3)
         self.assertEqual(self.calendar.find("a").priority, 0)
 
+    def test_bookings_cannot_change(self):
+        with self.assertRaises(AttributeError):
+            self.calendar.find("a").name = "z"
+
+    def test_default_priority(self):
+        self.assertEqual(Booking(Interval(0, 1), "x").priority, 0)
+
     def test_conflict(self):
         with self.assertRaises(Conflict) as caught:
             self.calendar.book("c", 9, 11)
@@ -63,6 +70,12 @@ class Asking(unittest.TestCase):
 
     def test_load_counts_at_once(self):
         self.assertEqual(self.calendar.load(Interval(0, 30)), 2)
+
+    def test_load_of_a_later_crowd(self):
+        calendar = Calendar(2)
+        for name, start, end in [("a", 0, 1), ("b", 2, 5), ("c", 2, 5)]:
+            calendar.book(name, start, end)
+        self.assertEqual(calendar.load(Interval(0, 9)), 2)
 
     def test_load_of_free_time(self):
         self.assertEqual(self.calendar.load(Interval(12, 20)), 0)
@@ -103,6 +116,12 @@ class Force(unittest.TestCase):
     def test_evicts_the_weakest(self):
         self.assertEqual(names(self.calendar.force("x", 2, 4, priority=5)), ["low"])
         self.assertEqual(names(self.calendar), ["mid", "x"])
+
+    def test_weakest_first_whatever_the_order_of_time(self):
+        calendar = Calendar(2)
+        calendar.book("mid", 0, 10, priority=2)
+        calendar.book("low", 1, 10, priority=1)
+        self.assertEqual(names(calendar.force("x", 2, 4, priority=5)), ["low"])
 
     def test_keeps_its_priority(self):
         self.calendar.force("x", 2, 4, priority=5)

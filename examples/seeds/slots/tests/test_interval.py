@@ -11,6 +11,10 @@ class Making(unittest.TestCase):
         with self.assertRaisesRegex(ValueError, "^an interval must end after it starts: 4 >= 4$"):
             Interval.of(4, 4)
 
+    def test_backwards_is_refused(self):
+        with self.assertRaisesRegex(ValueError, "6 >= 2$"):
+            Interval.of(6, 2)
+
     def test_length(self):
         self.assertEqual(Interval(3, 10).length, 7)
 
@@ -76,6 +80,7 @@ class Clock(unittest.TestCase):
     def test_show(self):
         self.assertEqual(show_clock(570), "09:30")
         self.assertEqual(show_clock(1439), "23:59")
+        self.assertEqual(show_clock(60), "01:00")
 
     def test_show_next_day(self):
         self.assertEqual(show_clock(1440), "00:00+1")

@@ -20,6 +20,9 @@ class Merge(unittest.TestCase):
     def test_gap_bridges_holes(self):
         self.assertEqual(merge(spans((1, 3), (5, 6), (9, 10)), gap=2), [(1, 6), (9, 10)])
 
+    def test_compares_with_the_last(self):
+        self.assertEqual(merge(spans((1, 2), (4, 6), (5, 9))), [(1, 2), (4, 9)])
+
     def test_inner_interval_does_not_shorten(self):
         self.assertEqual(merge(spans((1, 9), (2, 3))), [(1, 9)])
 
@@ -59,6 +62,9 @@ class Complement(unittest.TestCase):
 
     def test_outside_is_ignored(self):
         self.assertEqual(self.holes((1, 5), (20, 30), (40, 50)), [(10, 20)])
+
+    def test_before_and_inside(self):
+        self.assertEqual(self.holes((1, 5), (12, 13)), [(10, 12), (13, 20)])
 
     def test_reaching_in_from_the_left(self):
         self.assertEqual(self.holes((1, 11)), [(11, 20)])
