@@ -16,6 +16,10 @@ class Words(TestCase):
     def test_acronym_at_the_end(self):
         self.assertEqual(words("useHTTP"), ["use", "HTTP"])
 
+    def test_capitals_before_a_later_small_letter(self):
+        self.assertEqual(words("useHTTPs and"), ["use", "HTT", "Ps", "and"])
+        self.assertEqual(words("ABc"), ["A", "Bc"])
+
     def test_digits_stay(self):
         self.assertEqual(words("part2_b"), ["part2", "b"])
 
@@ -38,6 +42,9 @@ class Joining(TestCase):
 
     def test_camel(self):
         self.assertEqual(camel("read_next_line"), "readNextLine")
+
+    def test_camel_of_capitals(self):
+        self.assertEqual(camel("-Next line"), "nextLine")
 
     def test_camel_of_nothing(self):
         self.assertEqual(camel(""), "")

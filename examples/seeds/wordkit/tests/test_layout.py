@@ -58,6 +58,9 @@ class Align(TestCase):
     def test_centre_leans_left(self):
         self.assertEqual(align("ab", 5, "centre", "-"), "-ab--")
 
+    def test_centre_of_an_even_rest(self):
+        self.assertEqual(align("ab", 8, "centre", "-"), "---ab---")
+
     def test_too_long_is_kept(self):
         self.assertEqual(align("abcd", 3, "right"), "abcd")
 

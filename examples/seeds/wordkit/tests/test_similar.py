@@ -23,6 +23,10 @@ class Distance(TestCase):
     def test_apart_is_no_swap(self):
         self.assertEqual(distance("abc", "cba"), 2)
 
+    def test_half_a_swap_is_none(self):
+        self.assertEqual(distance("xab", "xbc"), 2)
+        self.assertEqual(distance("ab", "ca"), 2)
+
     def test_empty(self):
         self.assertEqual(distance("", "abc"), 3)
         self.assertEqual(distance("abc", ""), 3)

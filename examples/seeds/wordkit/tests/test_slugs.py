@@ -42,6 +42,9 @@ class Shorten(TestCase):
     def test_cut_at_a_word(self):
         self.assertEqual(shorten("one two three", 12), "one two...")
 
+    def test_spaces_do_not_count(self):
+        self.assertEqual(shorten("one   two   three", 12), "one two...")
+
     def test_cut_just_after_a_word(self):
         self.assertEqual(shorten("one two three", 10), "one two...")
 

@@ -70,6 +70,13 @@ class Blocks(TestCase):
         with self.assertRaisesRegex(TemplateError, r"^{\?b} is not closed$"):
             render("{?a}{/a}{?b}", a=1, b=1)
 
+    def test_unclosed_names_the_innermost(self):
+        with self.assertRaisesRegex(TemplateError, r"^{\?b} is not closed$"):
+            render("{?a}{?b}", a=1, b=1)
+
+    def test_a_slash_in_text(self):
+        self.assertEqual(render("{?a}x{/a}/y", a=1), "x/y")
+
 
 class Names(TestCase):
     def test_each_once_in_order(self):
