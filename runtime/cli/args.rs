@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::{num::NonZero, path::PathBuf};
 
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -10,12 +10,15 @@ use clap::{Parser, Subcommand, ValueEnum};
     name = "sswe",
     version,
     about,
-    after_help = "Examples:\n  sswe init                     write a commented starter file\n  sswe check                    say everything that is wrong with it\n  sswe plan                     show the stages it means\n  sswe explain E0204            explain a mistake\n\n`sswe` alone says what to do next in this folder."
+    after_help = "Examples:\n  sswe init                     write a commented starter file\n  sswe check                    say everything that is wrong with it\n  sswe plan                     show what a build would do, and why\n  sswe build                    do it, as far as it is not done\n  sswe why main/r1/score        say why a stage runs\n  sswe log                      list what ran\n  sswe explain E0204            explain a mistake\n\n`sswe` alone says what to do next in this folder."
 )]
 pub(crate) struct Args {
     /// When to use colour; NO_COLOR and CLICOLOR_FORCE are respected
     #[arg(long, global = true, value_enum, default_value_t = When::Auto, value_name = "WHEN")]
     pub(crate) color: When,
+    /// The folder of the store; without it, SSWE_STORE or .sswe/store
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) store: Option<PathBuf>,
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
 }
@@ -53,11 +56,31 @@ pub(crate) enum Command {
         after_help = "Examples:\n  sswe show                            everything the file sets\n  sswe show main.select                one block\n  sswe show main.r3.select.top         one setting in round 3, with every value that lost\n  sswe show --defaults                 defaults too\n  sswe show --json --set main.rounds=1"
     )]
     Show(Show),
-    /// Show the stages a file means, in the order they run
+    /// Show what a build would do with each stage, and why
     #[command(
-        after_help = "Examples:\n  sswe plan                         one line for each stage\n  sswe plan --full                  with inputs and settings\n  sswe plan --round 3               one round\n  sswe plan --sweep ablation        the cells of a sweep and what they share\n  sswe plan --output json           one object a line"
+        after_help = "Examples:\n  sswe plan                         one line for each stage, in the order in which they run\n  sswe plan --full                  with inputs and settings\n  sswe plan --round 3               one round\n  sswe plan --set main.score.mode=dot   what that change would rerun\n  sswe plan --save next.plan        to be built as it is: sswe build next.plan\n  sswe plan --sweep ablation        the cells of a sweep and what they share\n  sswe plan --output json           one object a line\n\nStates: `cached` is in the store; `run` runs; `maybe` runs if what it reads changes; `later` is\ndecided at run time, when what it reads is there; `skipped` comes after the curriculum stopped.\n\nExit code: 0; with --detailed-exit-code 10 when there is work."
     )]
     Plan(Plan),
+    /// Run what the store cannot answer
+    #[command(
+        after_help = "Examples:\n  sswe build                        the file of this folder\n  sswe build --profile smoke        as that profile changes it\n  sswe build --until main/r1/solve  this stage and what it needs\n  sswe build --round 1              one round and what it needs\n  sswe build --keep-going           go on with what does not need a stage that failed\n  sswe build --output json          every event, one object a line\n  sswe build next.plan              a plan that `sswe plan --save` wrote, and nothing else\n\nCtrl-C finishes the items that run, and keeps them; a second one ends them at once.\n\nExit code: 0 when everything is there, 1 when the file has errors, 3 when a stage failed, 4 when a\nbudget is used up, 6 when --offline and something is missing, 130 when interrupted. Whatever ran\nbefore is kept: the next build goes on there."
+    )]
+    Build(Build),
+    /// Say why a stage or an item runs, or ran
+    #[command(
+        after_help = "Examples:\n  sswe why                              everything that would run\n  sswe why main/r2/gates.stable         one stage\n  sswe why main/r2/solve[4f3a90c1d2e8]  one item of it, as events name it\n  sswe why a.sswe main/r1/score --set main.score.mode=dot"
+    )]
+    Why(Why),
+    /// List runs, or replay one
+    #[command(
+        after_help = "Examples:\n  sswe log                    the last runs\n  sswe log last               what the last run did\n  sswe log 12 --output json   the events of run 12, one object a line\n  sswe log 12 --trace t.json  run 12 for Chrome's trace viewer"
+    )]
+    Log(Log),
+    /// Compare two runs
+    #[command(
+        after_help = "Examples:\n  sswe diff             the last two runs\n  sswe diff 11 12       two runs\n  sswe diff 11 last"
+    )]
+    Diff(Diff),
     /// Draw the stages as a graph
     #[command(
         after_help = "Examples:\n  sswe graph --format svg > stages.svg\n  sswe graph --format dot | dot -Tpng > stages.png\n  sswe graph --format json"
@@ -75,7 +98,7 @@ pub(crate) enum Command {
     Cache(Cache),
     /// Print the JSON Schema of what sswe prints, or the table of settings
     #[command(
-        after_help = "Examples:\n  sswe schema                 the names\n  sswe schema diagnostic      what `check --output json` prints"
+        after_help = "Examples:\n  sswe schema                 the names\n  sswe schema diagnostic      what `check --output json` prints\n  sswe schema events          what `build --output json` prints"
     )]
     Schema(Schema),
     /// Print a completion script for a shell
@@ -97,6 +120,14 @@ pub(crate) struct Compile {
     /// Settings that override the file, such as main.score.mode=dot
     #[arg(long, value_name = "PATH=VALUE")]
     pub(crate) set: Vec<String>,
+}
+
+impl Compile {
+    /// Returns whether the file is compiled as it is.
+    pub(crate) fn is_empty(&self) -> bool {
+        let Compile { profile, set } = self;
+        profile.is_empty() && set.is_empty()
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -179,6 +210,28 @@ pub(crate) enum Plain {
     Json,
 }
 
+/// Which part of a file is meant.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct Part {
+    /// Only this curriculum, where the file has several
+    #[arg(long, value_name = "NAME")]
+    pub(crate) curriculum: Option<String>,
+    /// Only this stage and what it needs; main/r2/gates means all gates of round 2
+    #[arg(long, value_name = "STAGE")]
+    pub(crate) until: Option<String>,
+    /// Only the stages of this round and what they need
+    #[arg(long, value_name = "N")]
+    pub(crate) round: Option<u32>,
+}
+
+impl Part {
+    /// Returns whether all of a file is meant.
+    pub(crate) fn is_empty(&self) -> bool {
+        let Part { curriculum, until, round } = self;
+        curriculum.is_none() && until.is_none() && round.is_none()
+    }
+}
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct Plan {
     /// The file; `-` is standard input
@@ -186,17 +239,90 @@ pub(crate) struct Plan {
     /// Show inputs and settings of each stage
     #[arg(long)]
     pub(crate) full: bool,
-    /// Show only the stages of this round
-    #[arg(long, value_name = "N")]
-    pub(crate) round: Option<u32>,
+    #[command(flatten)]
+    pub(crate) part: Part,
     /// Plan every cell of this sweep
     #[arg(long, value_name = "NAME")]
     pub(crate) sweep: Option<String>,
+    /// Write the plan to a file, for `sswe build FILE`
+    #[arg(long, value_name = "FILE", conflicts_with = "sweep")]
+    pub(crate) save: Option<PathBuf>,
+    /// Exit with 10 when there is work
+    #[arg(long)]
+    pub(crate) detailed_exit_code: bool,
     /// How stages are printed
     #[arg(long, value_enum, default_value_t = Plain::Human, value_name = "FORM")]
     pub(crate) output: Plain,
     #[command(flatten)]
     pub(crate) compile: Compile,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Build {
+    /// The file, or a plan that `sswe plan --save` wrote (a name that ends in .plan)
+    pub(crate) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) part: Part,
+    /// Build every cell of this sweep
+    #[arg(long, value_name = "NAME")]
+    pub(crate) sweep: Option<String>,
+    /// How many items run at a time; without it, one for each processor
+    #[arg(long, short, value_name = "N")]
+    pub(crate) jobs: Option<NonZero<u32>>,
+    /// Go on with what does not need a stage that failed
+    #[arg(long, short)]
+    pub(crate) keep_going: bool,
+    /// Use no network; exit with 6 where something needs it
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// Print events to standard output; words for people stay on standard error
+    #[arg(long, value_enum, default_value_t = Plain::Human, value_name = "FORM")]
+    pub(crate) output: Plain,
+    /// Write a trace for Chrome's trace viewer
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trace: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) compile: Compile,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Why {
+    /// The stage, or STAGE[ITEM], and the file (a name that ends in .sswe, or `-`)
+    #[arg(value_name = "STAGE|FILE")]
+    pub(crate) what: Vec<String>,
+    /// Only this curriculum, where the file has several
+    #[arg(long, value_name = "NAME")]
+    pub(crate) curriculum: Option<String>,
+    /// How reasons are printed
+    #[arg(long, value_enum, default_value_t = Plain::Human, value_name = "FORM")]
+    pub(crate) output: Plain,
+    #[command(flatten)]
+    pub(crate) compile: Compile,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Log {
+    /// A number, or `last`; without it, the runs are listed
+    pub(crate) run: Option<String>,
+    /// How many runs to list
+    #[arg(long, short = 'n', default_value_t = 20, value_name = "N")]
+    pub(crate) count: usize,
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t = Plain::Human, value_name = "FORM")]
+    pub(crate) output: Plain,
+    /// Write the run as a trace for Chrome's trace viewer
+    #[arg(long, value_name = "FILE", requires = "run")]
+    pub(crate) trace: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Diff {
+    /// Two runs: numbers, or `last`; without them, the last two
+    #[arg(value_name = "RUN", num_args = 0..=2)]
+    pub(crate) runs: Vec<String>,
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t = Plain::Human, value_name = "FORM")]
+    pub(crate) output: Plain,
 }
 
 /// The form of a graph.

@@ -1,18 +1,22 @@
 //! One module for each command.
 
+pub(crate) mod build;
 pub(crate) mod cache;
 pub(crate) mod check;
-mod diff;
+pub(crate) mod diff;
 pub(crate) mod explain;
 pub(crate) mod fix;
 pub(crate) mod fmt;
 pub(crate) mod graph;
 pub(crate) mod init;
+pub(crate) mod log;
 pub(crate) mod overview;
+mod patch;
 pub(crate) mod plan;
 pub(crate) mod schema;
 pub(crate) mod shell;
 pub(crate) mod show;
+pub(crate) mod why;
 
 use std::path::Path;
 
@@ -27,7 +31,7 @@ use crate::{
 };
 
 /// Opens a file and prints its errors; nothing when there are any, since it then means nothing.
-fn open_checked(path: &Path, compile: &Compile) -> Result<Option<Opened>, Failure> {
+pub(crate) fn open_checked(path: &Path, compile: &Compile) -> Result<Option<Opened>, Failure> {
     let opened = match load::open(path, compile) {
         Ok(opened) => opened,
         Err(unread) => {
@@ -51,7 +55,7 @@ fn open_checked(path: &Path, compile: &Compile) -> Result<Option<Opened>, Failur
 }
 
 /// Returns the text of a file that diagnostics speak of.
-fn text_of<'a>(opened: &'a Opened, file: &str) -> Option<&'a str> {
+pub(crate) fn text_of<'a>(opened: &'a Opened, file: &str) -> Option<&'a str> {
     let db = &opened.db;
     let sources = opened.project.files(db).iter().map(|file| file.source);
     let mut sources = sources.chain(std::iter::once(opened.project.flags(db)));

@@ -171,7 +171,8 @@ fn host(db: &Database, project: Project) -> Host {
     Host { variables: variables.collect::<BTreeMap<_, _>>(), paths: paths.collect(), memory: memory() }
 }
 
-fn memory() -> Option<u64> {
+/// Returns how many bytes of memory the machine has, where it says so.
+pub(crate) fn memory() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
     line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib * 1024)

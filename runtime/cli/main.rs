@@ -1,9 +1,14 @@
-//! Shows the compiler, and later the engine, to people: commands, diagnostics, progress.
+//! Shows the compiler and the engine to people: commands, diagnostics, progress.
 
 mod args;
 mod command;
+mod live;
 mod load;
+mod policy;
 mod render;
+mod request;
+mod saved;
+mod store;
 mod style;
 
 use std::process::ExitCode;
@@ -17,7 +22,12 @@ mod exit {
     pub(crate) const OK: u8 = 0;
     pub(crate) const FILE_HAS_ERRORS: u8 = 1;
     pub(crate) const USAGE: u8 = 2;
+    pub(crate) const STAGE_FAILED: u8 = 3;
+    pub(crate) const LIMIT_REACHED: u8 = 4;
+    pub(crate) const OFFLINE: u8 = 6;
+    pub(crate) const HAS_WORK: u8 = 10;
     pub(crate) const INTERNAL: u8 = 70;
+    pub(crate) const INTERRUPTED: u8 = 130;
 }
 
 fn main() -> ExitCode {
@@ -44,6 +54,7 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args) -> Result<u8, Failure> {
+    store::choose(args.store);
     match args.command {
         None => command::overview::run(),
         Some(Command::Init(args)) => command::init::run(&args),
@@ -52,6 +63,10 @@ fn run(args: Args) -> Result<u8, Failure> {
         Some(Command::Fix(args)) => command::fix::run(&args),
         Some(Command::Show(args)) => command::show::run(&args),
         Some(Command::Plan(args)) => command::plan::run(&args),
+        Some(Command::Build(args)) => command::build::run(&args),
+        Some(Command::Why(args)) => command::why::run(&args),
+        Some(Command::Log(args)) => command::log::run(&args),
+        Some(Command::Diff(args)) => command::diff::run(&args),
         Some(Command::Graph(args)) => command::graph::run(&args),
         Some(Command::Explain(args)) => command::explain::run(&args),
         Some(Command::Cache(args)) => command::cache::run(&args),

@@ -1,25 +1,26 @@
 //! `sswe cache`
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::time::Duration;
 
-use sswe_cache::{Error, OpenOptions, Store, Time, gc, rebuild, stats, verify};
+use sswe_cache::{Error, Time, gc, rebuild, stats, verify};
 use sswe_compiler::value::{Type, Value, read};
 
 use crate::{
     Failure,
     args::{Cache, CacheCommand},
-    exit, style,
+    exit,
+    store::{self, failure, open},
+    style,
 };
 
 pub(crate) fn run(args: &Cache) -> Result<u8, Failure> {
-    let path = path();
+    let path = store::path();
     if let CacheCommand::Path = args.command {
         style::print(&format!("{}\n", path.display()));
         return Ok(exit::OK);
     }
-    if !path.join("index.sqlite").exists() {
-        return Err(Failure::file(format!("there is no store at `{}`", path.display()))
-            .hint("a build makes it; SSWE_STORE names another folder"));
+    if !store::is_there(&path) {
+        return Err(store::missing(&path));
     }
     match &args.command {
         CacheCommand::Path => Ok(exit::OK),
@@ -29,28 +30,6 @@ pub(crate) fn run(args: &Cache) -> Result<u8, Failure> {
         }
         CacheCommand::Verify { repair } => check(&path, *repair),
     }
-}
-
-/// Returns the folder of the store: SSWE_STORE, or `.sswe/store` here.
-fn path() -> PathBuf {
-    let named = std::env::var_os("SSWE_STORE").filter(|path| !path.is_empty());
-    named.map_or_else(|| PathBuf::from(".sswe/store"), PathBuf::from)
-}
-
-fn open(path: &std::path::Path) -> sswe_cache::Result<Store> {
-    let options = OpenOptions {
-        on_wait: Arc::new(|waiting| {
-            let pids: Vec<String> = waiting.pids.iter().map(u32::to_string).collect();
-            let who = if pids.is_empty() { String::new() } else { format!(" (process {})", pids.join(", ")) };
-            style::say(format_args!("waiting for {}{who}", waiting.reason));
-        }),
-        ..OpenOptions::default()
-    };
-    Store::open(path, options)
-}
-
-fn failure(error: &Error) -> Failure {
-    Failure::file(error.to_string())
 }
 
 fn show_stats(path: &std::path::Path) -> Result<u8, Failure> {

@@ -1,107 +1,156 @@
-//! The lines that differ between two texts, as a patch shows them.
+//! `sswe diff`: two runs, stage by stage.
 
-use crate::style;
+use std::{collections::BTreeMap, fmt::Write as _};
 
-/// Lines shown around a change.
-const AROUND: usize = 3;
+use serde_json::json;
+use sswe_cache::{Run, Store};
+use sswe_engine::{Event, RunEvent};
 
-enum Line<'a> {
-    Same(&'a str),
-    Gone(&'a str),
-    New(&'a str),
-}
+use super::log::{self, Row, moment, shown};
+use crate::{
+    Failure,
+    args::{self, Plain},
+    exit,
+    live::words::count,
+    store, style,
+};
 
-/// Returns a patch from `old` to `new`; empty when they are equal.
-pub(super) fn patch(name: &str, old: &str, new: &str) -> String {
-    if old == new {
-        return String::new();
-    }
-    let lines = compare(
-        &old.split_inclusive('\n').collect::<Vec<_>>(),
-        &new.split_inclusive('\n').collect::<Vec<_>>(),
-    );
-    let mut out =
-        format!("{}\n{}\n", style::bold(&format!("--- {name}")), style::bold(&format!("+++ {name}")));
-    let changed: Vec<usize> = lines
-        .iter()
-        .enumerate()
-        .filter(|(_, line)| !matches!(line, Line::Same(_)))
-        .map(|(index, _)| index)
-        .collect();
-    let mut at = 0;
-    while at < changed.len() {
-        let first = changed[at].saturating_sub(AROUND);
-        let mut last = changed[at];
-        while at < changed.len() && changed[at] <= last + 2 * AROUND {
-            last = changed[at];
-            at += 1;
-        }
-        let end = (last + AROUND + 1).min(lines.len());
-        out.push_str(&hunk(&lines, first, end));
-    }
-    out
-}
-
-fn hunk(lines: &[Line<'_>], first: usize, end: usize) -> String {
-    let count = |part: &[Line<'_>], old: bool| {
-        part.iter()
-            .filter(|line| !matches!((line, old), (Line::Gone(_), false) | (Line::New(_), true)))
-            .count()
+pub(crate) fn run(args: &args::Diff) -> Result<u8, Failure> {
+    let store = store::existing()?;
+    let (old, new) = match args.runs.as_slice() {
+        [] => last_two(&store)?,
+        [one] => (log::find(&store, one)?, log::find(&store, "last")?),
+        [old, new, ..] => (log::find(&store, old)?, log::find(&store, new)?),
     };
-    let (old_start, new_start) = (count(&lines[..first], true) + 1, count(&lines[..first], false) + 1);
-    let part = &lines[first..end];
-    let head = format!("@@ -{old_start},{} +{new_start},{} @@", count(part, true), count(part, false));
-    let mut out = format!("{}\n", style::blue(&head));
-    for line in part {
-        let (text, shown) = match line {
-            Line::Same(text) => (text, format!(" {}", text.trim_end_matches('\n'))),
-            Line::Gone(text) => (text, style::red(&format!("-{}", text.trim_end_matches('\n')))),
-            Line::New(text) => (text, style::green(&format!("+{}", text.trim_end_matches('\n')))),
-        };
-        out.push_str(&shown);
-        out.push('\n');
-        if !text.ends_with('\n') {
-            out.push_str("\\ No newline at end of file\n");
-        }
+    let (before, after) = (stages(&store, &old)?, stages(&store, &new)?);
+    let differences = compare(&before, &after);
+    style::print(&match args.output {
+        Plain::Json => json(&old, &new, &differences),
+        Plain::Human => human(&store, [old, new], &differences, &before, &after),
+    });
+    Ok(exit::OK)
+}
+
+fn last_two(store: &Store) -> Result<(Run, Run), Failure> {
+    let runs = store.runs(2).map_err(|error| store::failure(&error))?;
+    let [new, old] = <[Run; 2]>::try_from(runs).map_err(|runs| {
+        Failure::usage(format!(
+            "there is nothing to compare: the store has {}",
+            count(runs.len() as u64, "run")
+        ))
+        .hint("`sswe build` makes another")
+    })?;
+    Ok((old, new))
+}
+
+/// What a stage came to in a run.
+struct Gave {
+    digest: Option<String>,
+    reason: String,
+}
+
+fn stages(store: &Store, run: &Run) -> Result<BTreeMap<String, Gave>, Failure> {
+    let log = log::events(store, run)?;
+    let events = log.lines().filter_map(|line| serde_json::from_str::<RunEvent>(line).ok());
+    let stages = events.filter_map(|event| match event.event {
+        Event::StageFinished { stage, digest, reason, .. } => Some((stage, Gave { digest, reason })),
+        Event::StageSkipped { stage, reason, .. } => Some((stage, Gave { digest: None, reason })),
+        _ => None,
+    });
+    let stages: BTreeMap<String, Gave> = stages.collect();
+    if stages.is_empty() {
+        return Err(Failure::file(format!("run {} left no log of its stages", run.id.0))
+            .hint("it never began, or a sweep of the store took the log"));
     }
+    Ok(stages)
+}
+
+/// How a stage differs between two runs.
+struct Difference<'a> {
+    stage: &'a str,
+    what: &'static str,
+    from: Option<&'a str>,
+    to: Option<&'a str>,
+    reason: &'a str,
+}
+
+fn compare<'a>(before: &'a BTreeMap<String, Gave>, after: &'a BTreeMap<String, Gave>) -> Vec<Difference<'a>> {
+    let mut found = Vec::new();
+    for (stage, new) in after {
+        let (what, from) = match before.get(stage) {
+            None => ("new", None),
+            Some(old) if old.digest != new.digest => ("changed", old.digest.as_deref()),
+            Some(_) => continue,
+        };
+        found.push(Difference { stage, what, from, to: new.digest.as_deref(), reason: &new.reason });
+    }
+    for (stage, old) in before.iter().filter(|(stage, _)| !after.contains_key(*stage)) {
+        found.push(Difference { stage, what: "gone", from: old.digest.as_deref(), to: None, reason: "" });
+    }
+    found
+}
+
+fn human(
+    store: &Store,
+    runs: [Run; 2],
+    differences: &[Difference<'_>],
+    before: &BTreeMap<String, Gave>,
+    after: &BTreeMap<String, Gave>,
+) -> String {
+    let mut out = String::new();
+    let results = [0, 1].map(|at: usize| runs[at].result.map(|digest| digest.short()));
+    for run in runs {
+        let result = run.result.map_or(String::new(), |digest| format!("  result {}", digest.short()));
+        let row = Row::new(store, run);
+        let line = format!(
+            "run {}  {}  {}  {}{result}",
+            row.run.id.0,
+            moment(row.run.started),
+            row.name(),
+            row.ended()
+        );
+        let _ = writeln!(out, "{}", style::bold(&line));
+    }
+    let widest = differences.iter().map(|of| of.stage.chars().count()).max().unwrap_or(0);
+    for Difference { stage, what, from, to, reason } in differences {
+        let digests = match *what {
+            "changed" => format!("{} -> {}", shown(*from), shown(*to)),
+            "new" => shown(*to).to_owned(),
+            _ => shown(*from).to_owned(),
+        };
+        let word = format!("{what:<7}");
+        let word = match *what {
+            "changed" => style::yellow(&word),
+            "new" => style::green(&word),
+            _ => style::red(&word),
+        };
+        let line = format!("  {word}  {stage:<widest$}  {digests}  {}", style::dim(reason));
+        let _ = writeln!(out, "{}", line.trim_end());
+    }
+    let same =
+        after.iter().filter(|(stage, new)| before.get(*stage).is_some_and(|old| old.digest == new.digest));
+    let same = count(same.count() as u64, "stage");
+    let results = match &results {
+        [Some(old), Some(new)] if old == new => "; the results are equal".to_owned(),
+        [Some(old), Some(new)] => format!("; the results differ: {old} -> {new}"),
+        _ => String::new(),
+    };
+    let _ = writeln!(out, "{same} gave the same{results}");
     out
 }
 
-/// Compares line by line: the common ends first, then the longest common subsequence between.
-fn compare<'a>(old: &[&'a str], new: &[&'a str]) -> Vec<Line<'a>> {
-    let head = old.iter().zip(new).take_while(|(a, b)| a == b).count();
-    let tail = old[head..].iter().rev().zip(new[head..].iter().rev()).take_while(|(a, b)| a == b).count();
-    let (a, b) = (&old[head..old.len() - tail], &new[head..new.len() - tail]);
-    let mut lines: Vec<Line<'a>> = old[..head].iter().map(|line| Line::Same(line)).collect();
-    // The table is quadratic: two texts with nothing in common are shown as one replacement.
-    if a.len().saturating_mul(b.len()) > 4_000_000 {
-        lines.extend(a.iter().map(|line| Line::Gone(line)));
-        lines.extend(b.iter().map(|line| Line::New(line)));
-    } else {
-        let mut common = vec![vec![0u32; b.len() + 1]; a.len() + 1];
-        for i in (0..a.len()).rev() {
-            for j in (0..b.len()).rev() {
-                common[i][j] = if a[i] == b[j] {
-                    common[i + 1][j + 1] + 1
-                } else {
-                    common[i + 1][j].max(common[i][j + 1])
-                };
-            }
-        }
-        let (mut i, mut j) = (0, 0);
-        while i < a.len() || j < b.len() {
-            if i < a.len() && j < b.len() && a[i] == b[j] {
-                lines.push(Line::Same(a[i]));
-                (i, j) = (i + 1, j + 1);
-            } else if i < a.len() && (j == b.len() || common[i + 1][j] >= common[i][j + 1]) {
-                lines.push(Line::Gone(a[i]));
-                i += 1;
-            } else {
-                lines.push(Line::New(b[j]));
-                j += 1;
-            }
-        }
+fn json(old: &Run, new: &Run, differences: &[Difference<'_>]) -> String {
+    let mut out = String::new();
+    for Difference { stage, what, from, to, reason } in differences {
+        let line = json!({ "stage": stage, "what": what, "from": from, "to": to, "reason": reason });
+        let _ = writeln!(out, "{line}");
     }
-    lines.extend(old[old.len() - tail..].iter().map(|line| Line::Same(line)));
-    lines
+    let result = |run: &Run| run.result.map(|digest| digest.to_string());
+    let line = json!({
+        "runs": [old.id.0, new.id.0],
+        "differences": differences.len(),
+        "results": [result(old), result(new)],
+    });
+    let _ = writeln!(out, "{line}");
+    out
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use sswe_compiler::diagnostic::{Diagnostic, Edit, Severity};
 
-use super::{code_of, diff, fmt, text_of};
+use super::{code_of, fmt, patch, text_of};
 use crate::{
     Failure,
     args::{Compile, Fix, Output},
@@ -32,7 +32,7 @@ pub(crate) fn run(args: &Fix) -> Result<u8, Failure> {
         let opened = load::open_text(&name, fixed.clone(), &Compile::default());
         let found = opened.diagnostics();
         if args.diff {
-            style::print(&diff::patch(&name, &text, &fixed));
+            style::print(&patch::between(&name, &text, &fixed));
         } else if path == Path::new("-") {
             style::print(&fixed);
         } else if fixed != text {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{diff, text_of};
+use super::{patch, text_of};
 use crate::{
     Failure,
     args::{Compile, Fmt, Output},
@@ -36,7 +36,7 @@ pub(crate) fn run(args: &Fmt) -> Result<u8, Failure> {
             changed += 1;
         }
         match (args.diff, args.check) {
-            (true, _) => style::print(&diff::patch(&name, &text, &formatted)),
+            (true, _) => style::print(&patch::between(&name, &text, &formatted)),
             (_, true) if formatted != text => style::say(format_args!("{name} is not formatted")),
             (_, true) => {}
             _ if is_stream => style::print(&formatted),

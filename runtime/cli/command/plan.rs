@@ -1,19 +1,28 @@
 //! `sswe plan`
 
-use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
+mod cells;
+
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use sswe_compiler::{
-    plan::{Plan, Shape, Stage, StageKind, plans},
-    project::{self, Cell},
-    sweep,
+    plan::{Plan, Shape, Stage, StageKind},
+    show::settings_of,
 };
+use sswe_engine::{Error, Planned, Reason, State};
+use sswe_pipelines::Pipeline;
 
-use super::open_checked;
+use super::{
+    open_checked,
+    why::{Teller, label},
+};
 use crate::{
     Failure,
     args::{self, Plain},
     exit,
     load::{self, Opened},
+    request::{self, Chosen},
+    saved,
+    store::Peek,
     style,
 };
 
@@ -21,35 +30,49 @@ pub(crate) fn run(args: &args::Plan) -> Result<u8, Failure> {
     let file = load::file(args.file.as_ref())?;
     let Some(mut opened) = open_checked(&file, &args.compile)? else { return Ok(exit::FILE_HAS_ERRORS) };
     if let Some(name) = &args.sweep {
-        return sweep_of(&mut opened, name, args.output);
+        return cells::show(&mut opened, name, args.output);
     }
-    let plans = plans(&opened.db, opened.project);
-    if plans.is_empty() {
-        return Err(Failure::file(format!("`{}` has no curriculum: there is nothing to plan", opened.path))
-            .hint("libraries have none; a curriculum begins with `curriculum main {`"));
-    }
-    if let Some(round) = args.round
-        && !plans.iter().any(|plan| round <= plan.rounds)
-    {
-        let rounds: Vec<String> =
-            plans.iter().map(|plan| format!("`{}` has {}", plan.curriculum, plan.rounds)).collect();
-        return Err(Failure::usage(format!("there is no round {round}")).hint(rounds.join(", ")));
-    }
-    let is_one = plans.len() == 1;
-    for plan in plans {
-        if !is_one && args.output == Plain::Human {
-            style::print(&format!("{}\n", style::bold(&format!("== {}", plan.curriculum))));
+    let chosen = request::choose(&opened, &args.part, "plan")?;
+    let peek = Peek::open()?;
+    let store = peek.store()?;
+    let mut has_work = false;
+    for of in &chosen {
+        let options = of.options(&opened, None);
+        let states = match sswe_engine::states(&of.plan, store, &Pipeline::new(), &options) {
+            Ok(states) => Some(states),
+            // What is not here may be elsewhere: the plan is the same, only not how far it is.
+            Err(error @ (Error::Variable { .. } | Error::Source { .. })) if args.save.is_none() => {
+                style::say(format_args!(
+                    "{}: {error}\n  help: without it, this shows all stages and not which are cached; `sswe build` needs it",
+                    style::yellow("warning"),
+                ));
+                None
+            }
+            Err(error) => return Err(request::refused(&error, &opened, &of.plan)),
+        };
+        has_work |= states.iter().flatten().any(|planned| is_work(planned.state));
+        has_work |= states.is_none();
+        let shown = Shown::new(&opened, of, states.as_deref());
+        if chosen.len() > 1 && args.output == Plain::Human {
+            style::print(&format!("{}\n", style::bold(&format!("== {}", of.plan.curriculum))));
         }
-        match args.output {
-            Plain::Json => style::print(&json(&plan, args.round)),
-            Plain::Human => style::print(&human(&plan, args.round, args.full)),
-        }
+        style::print(&match args.output {
+            Plain::Json => shown.json(),
+            Plain::Human => shown.human(args.full),
+        });
     }
-    Ok(exit::OK)
+    if let Some(path) = &args.save {
+        saved::write(path, args, &opened, &chosen, store)?;
+        style::say(format_args!("saved; next: {}", style::bold(&format!("sswe build {}", path.display()))));
+    }
+    Ok(if has_work && args.detailed_exit_code { exit::HAS_WORK } else { exit::OK })
 }
 
-fn chosen(plan: &Plan, round: Option<u32>) -> impl Iterator<Item = &Arc<Stage>> {
-    plan.stages.iter().filter(move |stage| round.is_none() || in_round(stage) == round)
+fn is_work(state: State) -> bool {
+    match state {
+        State::Run | State::Maybe | State::Undecided => true,
+        State::Cached | State::Skipped => false,
+    }
 }
 
 /// Returns the round that a stage's name speaks of; repositories have none.
@@ -57,44 +80,135 @@ fn in_round(stage: &Stage) -> Option<u32> {
     stage.name.0.split('/').nth(1)?.strip_prefix('r')?.parse().ok()
 }
 
-fn json(plan: &Plan, round: Option<u32>) -> String {
-    let mut out = String::new();
-    for stage in chosen(plan, round) {
-        let _ = writeln!(out, "{}", serde_json::to_string(&**stage).unwrap_or_default());
-    }
-    out
+/// A plan to be shown, as far as it is asked for.
+struct Shown<'a> {
+    plan: &'a Plan,
+    is_part: bool,
+    stages: Vec<(&'a Stage, Option<&'a Planned>)>,
+    teller: Teller<'a>,
 }
 
-fn human(plan: &Plan, round: Option<u32>, full: bool) -> String {
-    let mut out = String::new();
-    let mut heading = None;
-    let widest = plan.stages.iter().map(|stage| short(stage).chars().count()).max().unwrap_or(0);
-    for stage in chosen(plan, round) {
-        let of = in_round(stage);
-        if heading != Some(of) {
-            heading = Some(of);
-            let title = match of {
-                None => "repositories".to_owned(),
-                Some(0) => "round 0: exams and the base".to_owned(),
-                Some(round) if stage.unless_stopped => {
-                    format!("round {round} of {}, if not saturated", plan.rounds)
-                }
-                Some(round) => format!("round {round} of {}", plan.rounds),
-            };
-            let _ = writeln!(out, "{}{}", if out.is_empty() { "" } else { "\n" }, style::bold(&title));
-        }
-        let name = short(stage);
-        let pad = " ".repeat(widest - name.chars().count());
-        let spec = &stage.spec.to_string()[..12];
-        let _ = writeln!(out, "  {name}{pad}  {}  {}", style::dim(spec), words(stage));
-        if full {
-            let _ = write!(out, "{}", details(stage));
+impl<'a> Shown<'a> {
+    fn new(opened: &Opened, of: &'a Chosen, states: Option<&'a [Planned]>) -> Shown<'a> {
+        let by_name: BTreeMap<&str, &Planned> = states
+            .iter()
+            .flat_map(|states| states.iter())
+            .map(|planned| (&*planned.stage.0, planned))
+            .collect();
+        let stages = of.plan.stages.iter().map(|stage| (&**stage, by_name.get(&*stage.name.0).copied()));
+        let stages = stages.filter(|(stage, planned)| {
+            // Of a round, its own stages; up to a stage, all that it needs.
+            let is_asked = states.is_none() || planned.is_some();
+            is_asked && (of.round.is_none() || in_round(stage) == of.round)
+        });
+        Shown {
+            plan: &of.plan,
+            is_part: of.round.is_some() || of.until.is_some(),
+            stages: stages.collect(),
+            teller: Teller::new(&of.plan, settings_of(&opened.db, opened.project)),
         }
     }
-    if round.is_none() {
-        let _ = writeln!(out, "\n{}: {} stages, {}", plan.curriculum, plan.stages.len(), kinds(plan));
+
+    fn json(&self) -> String {
+        let mut out = String::new();
+        for (stage, planned) in &self.stages {
+            let mut line = serde_json::to_value(stage).unwrap_or_default();
+            line["state"] = planned.map(|planned| label(planned.state)).into();
+            line["reason"] = planned.map(|planned| self.reason(planned)).into();
+            line["items"] = planned.and_then(|planned| planned.items).into();
+            let _ = writeln!(out, "{line}");
+        }
+        out
     }
-    out
+
+    fn reason(&self, planned: &Planned) -> String {
+        let reason = self.teller.short(&planned.stage.0, &planned.reason);
+        match (planned.state, &planned.reason) {
+            (State::Maybe, Reason::Undecided(_)) => reason.replacen("reads", "if it changes:", 1),
+            (State::Undecided, Reason::Undecided(_)) => format!("never built, {reason}"),
+            _ => reason,
+        }
+    }
+
+    fn human(&self, full: bool) -> String {
+        let mut out = String::new();
+        let mut heading = None;
+        let plan = self.plan;
+        let widest = self.stages.iter().map(|(stage, _)| short(stage).chars().count()).max().unwrap_or(0);
+        for (stage, planned) in &self.stages {
+            let of = in_round(stage);
+            if heading != Some(of) {
+                heading = Some(of);
+                let title = match of {
+                    None => "repositories".to_owned(),
+                    Some(0) => "round 0: exams and the base".to_owned(),
+                    Some(round) if stage.unless_stopped => {
+                        format!("round {round} of {}, if not saturated", plan.rounds)
+                    }
+                    Some(round) => format!("round {round} of {}", plan.rounds),
+                };
+                let _ = writeln!(out, "{}{}", if out.is_empty() { "" } else { "\n" }, style::bold(&title));
+            }
+            let name = short(stage);
+            let pad = " ".repeat(widest - name.chars().count());
+            let state =
+                planned.map_or_else(|| style::dim(&words(stage)), |planned| self.state(stage, planned));
+            let _ = writeln!(out, "{}", format!("  {name}{pad}  {state}").trim_end());
+            if full {
+                let spec = &stage.spec.to_string()[..12];
+                let _ = writeln!(out, "      {}", style::dim(&format!("{}, spec {spec}", words(stage))));
+                let _ = write!(out, "{}", details(stage));
+            }
+        }
+        let _ = writeln!(out, "\n{}", self.summary());
+        out
+    }
+
+    fn state(&self, stage: &Stage, planned: &Planned) -> String {
+        let word = format!("{:<7}", label(planned.state));
+        let word = match planned.state {
+            State::Cached | State::Skipped => style::green(&word),
+            State::Run => style::yellow(&word),
+            State::Maybe | State::Undecided => style::blue(&word),
+        };
+        let items = match (planned.state, planned.items) {
+            (_, None | Some(1)) | (State::Skipped, _) => String::new(),
+            (State::Cached, Some(items)) => format!("  {items} items"),
+            // As many as the last time: how many there will be is not known yet.
+            (_, Some(items)) => format!("  ~{items} items"),
+        };
+        let reason = match (planned.state, &planned.reason) {
+            // What it reads is drawn by `--full` and `graph`; here is what it will be.
+            (State::Undecided, Reason::Undecided(_)) => format!("never built; {}", words(stage)),
+            _ => self.reason(planned),
+        };
+        let reason = if reason.is_empty() { reason } else { style::dim(&format!("  {reason}")) };
+        format!("{word}{items}{reason}")
+    }
+
+    fn summary(&self) -> String {
+        let plan = self.plan;
+        let total = |state: State| {
+            let of = self.stages.iter().filter(|(_, planned)| planned.is_some_and(|of| of.state == state));
+            of.count()
+        };
+        let totals = [
+            (State::Cached, "cached"),
+            (State::Run, "to run"),
+            (State::Maybe, "to run if what they read changes"),
+            (State::Undecided, "decided at run time"),
+            (State::Skipped, "skipped"),
+        ];
+        let totals = totals.map(|(state, words)| (total(state), words));
+        let totals = totals.iter().filter(|(number, _)| *number > 0);
+        let totals: Vec<String> = totals.map(|(number, words)| format!("{number} {words}")).collect();
+        let size = match self.is_part {
+            true => format!("{} of {} stages", self.stages.len(), plan.stages.len()),
+            false => format!("{} stages, {}", plan.stages.len(), kinds(plan)),
+        };
+        let totals = if totals.is_empty() { String::new() } else { format!(": {}", totals.join(", ")) };
+        format!("{}: {size}{totals}", plan.curriculum)
+    }
 }
 
 fn short(stage: &Stage) -> String {
@@ -143,49 +257,4 @@ fn kinds(plan: &Plan) -> String {
         repos => format!("{repos} repositories"),
     };
     format!("{repos}, {}", plural(plan.rounds as usize, "round"))
-}
-
-/// Shows the cells of a sweep, and how many of their stages are the same.
-fn sweep_of(opened: &mut Opened, name: &str, output: Plain) -> Result<u8, Failure> {
-    let Some(cells) = sweep::cells(&opened.db, opened.project, name) else {
-        return Err(Failure::usage(format!("there is no sweep called `{name}` in this file")));
-    };
-    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    let mut rows: Vec<(Cell, String, Vec<String>)> = Vec::new();
-    for (cell, shown) in cells {
-        project::choose(&mut opened.db, opened.project, Some(cell.clone()));
-        let mut keys = Vec::new();
-        for plan in plans(&opened.db, opened.project) {
-            keys.extend(sweep::identities(&plan));
-        }
-        for key in &keys {
-            *counts.entry(key.clone()).or_default() += 1;
-        }
-        rows.push((cell, shown, keys));
-    }
-    project::choose(&mut opened.db, opened.project, None);
-    let mut out = String::new();
-    for (cell, shown, keys) in &rows {
-        let own = keys.iter().filter(|key| counts.get(*key) == Some(&1)).count();
-        match output {
-            Plain::Human => {
-                let _ = writeln!(
-                    out,
-                    "  {shown}  {}",
-                    style::dim(&format!("{} stages, {own} of its own", keys.len()))
-                );
-            }
-            Plain::Json => {
-                let line = serde_json::json!({ "sweep": cell.sweep, "choice": cell.choice, "repeat": cell.repeat, "settings": shown, "stages": keys.len(), "own": own });
-                let _ = writeln!(out, "{line}");
-            }
-        }
-    }
-    if output == Plain::Human {
-        let all: usize = rows.iter().map(|(.., keys)| keys.len()).sum();
-        let _ =
-            writeln!(out, "{name}: {} cells, {all} stages, {} of them different", rows.len(), counts.len());
-    }
-    style::print(&out);
-    Ok(exit::OK)
 }

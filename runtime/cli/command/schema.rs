@@ -13,6 +13,7 @@ type Make = fn() -> Value;
 const SCHEMAS: &[(&str, &str, Make)] = &[
     ("diagnostic", "a line of `check --output json`", diagnostic),
     ("plan", "a line of `plan --output json`: a stage", plan),
+    ("events", "a line of `build --output json`: something that happened", events),
     ("graph", "what `graph --format json` prints", graph),
     ("show", "what `show --json` prints", show),
     ("settings", "the table of all settings (data, not a schema)", settings),
@@ -126,6 +127,9 @@ fn plan() -> Value {
                 "seed",
                 "pool",
                 "unless_stopped",
+                "state",
+                "reason",
+                "items",
             ],
             json!({
                 "name": text,
@@ -140,9 +144,19 @@ fn plan() -> Value {
                 "seed": { "type": ["integer", "null"] },
                 "pool": { "type": ["string", "null"] },
                 "unless_stopped": { "type": "boolean" },
+                "state": { "enum": ["run", "maybe", "cached", "later", "skipped", null] },
+                "reason": { "type": ["string", "null"] },
+                "items": { "type": ["integer", "null"] },
             }),
         ),
     )
+}
+
+/// From the types themselves: a field that is added there is described here.
+fn events() -> Value {
+    let mut schema = schemars::schema_for!(sswe_engine::RunEvent).to_value();
+    schema["title"] = json!("event/1");
+    schema
 }
 
 fn graph() -> Value {

@@ -1,12 +1,13 @@
 //! What happens in a run, one event after another.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The version of the form of events; later versions only add fields.
 pub const VERSION: u32 = 1;
 
 /// One line of a run's log.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunEvent {
     /// Its number, from 0.
     pub seq: u64,
@@ -41,7 +42,7 @@ impl Tally {
 }
 
 /// What happened.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind")]
 pub enum Event {
     /// The run began.

@@ -170,11 +170,14 @@ impl Graph {
             return Ok(());
         }
         let mut chosen = Vec::new();
+        let is_stage = until.is_some_and(|until| self.nodes.iter().any(|node| *node.stage.name.0 == *until));
         for (index, node) in self.nodes.iter().enumerate() {
             let name = &*node.stage.name.0;
-            // `main/r2/gates` means all of its gates.
+            // `main/r2/gates` means all of its gates, but `main/r2/solve` not `solve.anchor`: that
+            // is another stage, and `solve` is one itself.
             let named = until.is_none_or(|until| {
-                name.strip_prefix(until).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '/']))
+                let goes_on = |rest: &str| rest.is_empty() || (!is_stage && rest.starts_with(['.', '/']));
+                name.strip_prefix(until).is_some_and(goes_on)
             });
             if named && round.is_none_or(|round| node.stage.round == Some(round)) {
                 chosen.push(index);

@@ -48,5 +48,5 @@ pub use random::{ChaCha8Rng, RngCore, Stream};
 pub use run::{Budget, Cancel, End, Finished, Limit, OnLimit, Options, Retry, run};
 pub use state::{Planned, State, states};
 pub use trace::chrome_trace;
-pub use why::{Change, Reason, why};
+pub use why::{Change, Reason, date, why};
 pub use work::{Artifact, Declaration, Fault, Item, Made, Work};

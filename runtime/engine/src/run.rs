@@ -40,7 +40,8 @@ pub struct Options {
     pub pools: BTreeMap<String, Pool>,
     /// Whether to go on with what does not need a stage that failed.
     pub keep_going: bool,
-    /// Makes this stage, or the stages whose names go on after it, and what they need.
+    /// Makes this stage and what it needs; where no stage has the name, those whose names go on
+    /// after it.
     pub until: Option<StageName>,
     /// Makes the stages of this round, and what they need.
     pub round: Option<u32>,

@@ -59,7 +59,7 @@ impl fmt::Display for Reason {
                     sswe_cache::Why::Size => "the store was to be smaller",
                     sswe_cache::Why::Damage => "something that it made was damaged or gone",
                 };
-                write!(f, "evicted on {}: {why}", Date(*gone))
+                write!(f, "evicted on {}: {why}", date(*gone))
             }
             Reason::Changed(changes) => {
                 for (at, change) in changes.iter().enumerate() {
@@ -247,21 +247,17 @@ fn upstream_of(stage: &Stage, part: &str) -> Option<StageName> {
     Some(input.from.clone())
 }
 
-/// Shows the day of a moment.
-struct Date(Time);
-
-impl fmt::Display for Date {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Days to a date of the Gregorian calendar, counted in eras of 400 years from March 0000.
-        let days = self.0.0.div_euclid(86_400_000_000_000) + 719_468;
-        let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-        let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-        let day = day - (365 * year + year / 4 - year / 100);
-        let month = (5 * day + 2) / 153;
-        let (day, month) = (day - (153 * month + 2) / 5 + 1, if month < 10 { month + 3 } else { month - 9 });
-        let year = year + era * 400 + i64::from(month <= 2);
-        write!(f, "{year:04}-{month:02}-{day:02}")
-    }
+/// Returns the day of a moment, in UTC: `2026-11-21`.
+pub fn date(time: Time) -> String {
+    // Days to a date of the Gregorian calendar, counted in eras of 400 years from March 0000.
+    let days = time.0.div_euclid(86_400_000_000_000) + 719_468;
+    let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let (day, month) = (day - (153 * month + 2) / 5 + 1, if month < 10 { month + 3 } else { month - 9 });
+    let year = year + era * 400 + i64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}")
 }
 
 #[cfg(test)]
@@ -273,7 +269,7 @@ mod tests {
         for (days, date) in
             [(0, "1970-01-01"), (19_782, "2024-02-29"), (20_778, "2026-11-21"), (-1, "1969-12-31")]
         {
-            assert_eq!(Date(Time(days * 86_400_000_000_000 + 5)).to_string(), date);
+            assert_eq!(super::date(Time(days * 86_400_000_000_000 + 5)), date);
         }
     }
 }
