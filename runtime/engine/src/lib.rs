@@ -32,6 +32,7 @@ mod pool;
 mod random;
 mod rows;
 mod run;
+pub mod sandbox;
 mod state;
 mod trace;
 mod why;
