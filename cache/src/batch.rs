@@ -82,7 +82,7 @@ impl Batch {
         }
         let compress = blob::is_compressible(self.zstd()?, &file, size).at("read", path)?;
         let temp = self.store.temp()?.file();
-        let written = blob::write_file(&mut file, compress, &temp)?;
+        let written = blob::write_file(&mut file, size, compress, &temp)?;
         let digest = written.digest;
         if self.known.insert(digest) {
             self.put_written(written, temp)?;
@@ -145,7 +145,8 @@ impl Batch {
         }
         let temp = self.store.temp()?.file();
         let compress = blob::bytes_are_compressible(self.zstd()?, bytes);
-        let written = blob::write_file(&mut bytes, compress, &temp)?;
+        let length = bytes.len() as u64;
+        let written = blob::write_file(&mut bytes, length, compress, &temp)?;
         let synced = false;
         let data = Data::File { temp, synced };
         self.blobs.push(Pending { written, data });
