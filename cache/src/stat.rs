@@ -1,9 +1,9 @@
 //! Digests of files that are not read again while they look unchanged.
 
-use std::collections::HashMap;
-use std::ffi::OsString;
+mod files;
+
 use std::fs::{self, Metadata};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +12,7 @@ use rusqlite::{Connection, params};
 use crate::blob::hash_file;
 use crate::error::At;
 use crate::{Digest, Result, Store};
+use files::Files;
 
 /// What is known of files: a file with the size, times and inode of its last reading is not
 /// read again.
@@ -20,7 +21,7 @@ use crate::{Digest, Result, Store};
 /// again since, in the same tick. Such a file is read once more.
 pub struct StatCache {
     store: Store,
-    known: HashMap<PathBuf, Entry>,
+    known: Files,
     learnt: Vec<PathBuf>,
 }
 
@@ -49,7 +50,7 @@ impl StatCache {
             let mut statement =
                 conn.prepare_cached("SELECT path, size, mtime, ctime, inode, seen, digest FROM stat")?;
             let mut rows = statement.query(())?;
-            let mut known = HashMap::new();
+            let mut known = Files::default();
             while let Some(row) = rows.next()? {
                 // A digest of another length is damage; the file is simply read again.
                 let Some(digest) = Digest::from_slice(row.get_ref(6)?.as_blob()?) else {
@@ -62,8 +63,7 @@ impl StatCache {
                     inode: row.get::<_, i64>(4)?.cast_unsigned(),
                 };
                 let seen = row.get(5)?;
-                let path = OsString::from_vec(row.get_ref(0)?.as_blob()?.to_vec());
-                known.insert(path.into(), Entry { look, seen, digest });
+                known.insert(row.get_ref(0)?.as_blob()?, Entry { look, seen, digest });
             }
             Ok(known)
         })?;
@@ -86,7 +86,7 @@ impl StatCache {
             ctime: nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
             inode: metadata.ino(),
         };
-        if let Some(entry) = self.known.get(path)
+        if let Some(entry) = self.known.get(path.as_os_str().as_bytes())
             && entry.look == look
             && !is_racy(entry)
         {
@@ -94,7 +94,7 @@ impl StatCache {
         }
         let seen = self.store.now().0;
         let digest = hash_file(path)?;
-        self.known.insert(path.into(), Entry { look, seen, digest });
+        self.known.insert(path.as_os_str().as_bytes(), Entry { look, seen, digest });
         self.learnt.push(path.into());
         Ok(digest)
     }
@@ -106,7 +106,7 @@ impl StatCache {
 
     /// Returns whether no file is known.
     pub fn is_empty(&self) -> bool {
-        self.known.is_empty()
+        self.known.len() == 0
     }
 
     /// Returns how many files were read since the last time this was stored.
@@ -117,7 +117,10 @@ impl StatCache {
     pub(crate) fn take_learnt(&mut self) -> Vec<(PathBuf, Entry)> {
         std::mem::take(&mut self.learnt)
             .into_iter()
-            .filter_map(|path| self.known.get(&path).map(|entry| (path, *entry)))
+            .filter_map(|path| {
+                let entry = *self.known.get(path.as_os_str().as_bytes())?;
+                Some((path, entry))
+            })
             .collect()
     }
 }
