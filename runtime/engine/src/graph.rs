@@ -1,13 +1,16 @@
 //! A plan as the engine walks it: stages by number, and who waits for whom.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
 use sswe_cache::{Batch, Digest, Fields, SKIPPED, StatCache, Store, digest_tree};
 use sswe_compiler::plan::{Plan, Shape, Stage, StageKind, StageName};
 
-use crate::key::{self, Facts, Recipe, Source};
+use crate::key::{self, Facts, Recipe};
 use crate::{Declaration, Error, Work};
 
 /// A stage with what is known of it before the run.
@@ -19,8 +22,8 @@ pub(crate) struct Node {
     pub(crate) needs: Vec<Need>,
     /// The stop stages that it obeys: they decide whether it runs, and are no part of its keys.
     pub(crate) controls: Vec<usize>,
-    /// Who waits for it.
-    pub(crate) readers: Vec<usize>,
+    /// Who waits for it: a part of [`Graph::readers`].
+    readers: Range<usize>,
     /// For a stage that draws: the gates behind it, in order.
     pub(crate) gates: Vec<Gate>,
     /// For how many stages it waits.
@@ -55,6 +58,8 @@ pub(crate) struct Wanted<'a> {
 /// The stages of a plan.
 pub(crate) struct Graph {
     pub(crate) nodes: Vec<Node>,
+    /// Who waits for whom, in one list: most have few readers.
+    readers: Vec<usize>,
 }
 
 /// What the surroundings of a run say that is part of keys.
@@ -72,8 +77,10 @@ impl Graph {
         store: &Store,
         around: &Surroundings<'_>,
     ) -> Result<Graph, Error> {
-        let mut graph = Graph { nodes: Vec::with_capacity(plan.stages.len()) };
-        let mut numbers: HashMap<&str, usize> = HashMap::with_capacity(plan.stages.len());
+        let mut graph = Graph { nodes: Vec::with_capacity(plan.stages.len()), readers: Vec::new() };
+        let mut numbers: HashMap<&str, usize, BuildHasherDefault<NameHasher>> = HashMap::default();
+        numbers.reserve(plan.stages.len());
+        let unknown = Facts::default();
         for stage in &plan.stages {
             let mut needs = Vec::with_capacity(stage.inputs.len());
             let mut controls = Vec::new();
@@ -92,11 +99,11 @@ impl Graph {
             let none = Digest::from_bytes([0; 32]);
             graph.nodes.push(Node {
                 stage: stage.clone(),
-                facts: Facts::default(),
+                facts: unknown.clone(),
                 recipe: Recipe { base: none, shared: none },
                 needs,
                 controls,
-                readers: Vec::new(),
+                readers: 0..0,
                 gates: Vec::new(),
                 waits: 0,
                 wanted: true,
@@ -109,8 +116,13 @@ impl Graph {
         Ok(graph)
     }
 
+    /// Returns who waits for a stage.
+    pub(crate) fn readers(&self, index: usize) -> &[usize] {
+        &self.readers[self.nodes[index].readers.clone()]
+    }
+
     /// Returns whose output must be there before a stage begins.
-    fn before(&self, index: usize) -> Vec<usize> {
+    fn before(&self, index: usize) -> SmallVec<[usize; 8]> {
         let node = &self.nodes[index];
         let own = node.needs.iter().map(|need| need.from).chain(node.controls.iter().copied());
         // What its gates read beside the candidates, since they judge while it draws.
@@ -118,7 +130,7 @@ impl Graph {
             let needs = self.nodes[gate.node].needs.iter().enumerate();
             needs.filter(|(at, _)| *at != gate.hole).map(|(_, need)| need.from)
         });
-        let mut before: Vec<usize> = own.chain(judging).collect();
+        let mut before: SmallVec<[usize; 8]> = own.chain(judging).collect();
         before.sort_unstable();
         before.dedup();
         before
@@ -201,8 +213,6 @@ impl Graph {
 
     /// Asks what implements each stage, and reads its variables and files.
     fn learn<W: Work>(&mut self, work: &W, store: &Store, around: &Surroundings<'_>) -> Result<(), Error> {
-        let any = self.nodes.iter().any(|node| node.wanted && !node.stage.sources.is_empty());
-        let mut stats = if any { Some(StatCache::load(store)?) } else { None };
         // The gates of a stage that draws judge, wanted or not.
         let judging: BTreeSet<usize> = self
             .nodes
@@ -210,6 +220,8 @@ impl Graph {
             .filter(|node| node.wanted)
             .flat_map(|node| node.gates.iter().map(|gate| gate.node))
             .collect();
+        // Loaded at the first file.
+        let mut stats: Option<StatCache> = None;
         let mut bases: BTreeMap<StageKind, (Arc<Declaration>, Digest)> = BTreeMap::new();
         for index in 0..self.nodes.len() {
             let node = &mut self.nodes[index];
@@ -220,8 +232,7 @@ impl Graph {
             let known = bases.get(&node.stage.kind).filter(|(known, _)| **known == declared).cloned();
             let (declared, base) =
                 known.map_or_else(|| (Arc::new(declared), None), |(known, base)| (known, Some(base)));
-            let sources = Vec::with_capacity(node.stage.sources.len());
-            let mut facts = Facts { declared, env: Vec::new(), sources };
+            let mut facts = Facts { declared, env: Vec::new(), sources: SmallVec::new() };
             for (setting, variable) in &node.stage.env {
                 let value = around.env.get(variable).ok_or_else(|| Error::Variable {
                     stage: node.stage.name.clone(),
@@ -231,7 +242,10 @@ impl Graph {
             }
             for source in &node.stage.sources {
                 let path = around.base.join(&source.path);
-                let Some(stats) = stats.as_mut() else { continue };
+                let stats = match &mut stats {
+                    Some(stats) => stats,
+                    none => none.insert(StatCache::load(store)?),
+                };
                 // A folder is the rarer case, and asking first would cost every file a second look.
                 let digest = match stats.digest(&path) {
                     Err(_) if path.is_dir() => digest_tree(&path, SKIPPED, stats).map(|tree| tree.digest),
@@ -242,7 +256,7 @@ impl Graph {
                     setting: source.setting.clone(),
                     source: Box::new(error),
                 })?;
-                facts.sources.push(Source { setting: source.setting.clone(), path, digest });
+                facts.sources.push(digest);
             }
             let base = base.filter(|_| facts.env.is_empty());
             node.recipe = key::recipe(&node.stage, &facts, base);
@@ -263,6 +277,7 @@ impl Graph {
     }
 
     fn connect(&mut self) -> Result<(), Error> {
+        let mut waits = Vec::with_capacity(2 * self.nodes.len());
         for index in 0..self.nodes.len() {
             if !self.nodes[index].wanted {
                 continue;
@@ -280,8 +295,22 @@ impl Graph {
             let before = self.before(index);
             self.nodes[index].waits = before.len();
             for from in before {
-                self.nodes[from].readers.push(index);
+                self.nodes[from].readers.end += 1;
+                waits.push((from, index));
             }
+        }
+        // So far each range is only as long as it must be.
+        let mut begin = 0;
+        for node in &mut self.nodes {
+            let length = node.readers.end;
+            node.readers = begin..begin;
+            begin += length;
+        }
+        self.readers = vec![0; begin];
+        for (from, reader) in waits {
+            let place = &mut self.nodes[from].readers.end;
+            self.readers[*place] = reader;
+            *place += 1;
         }
         Ok(())
     }
@@ -304,5 +333,35 @@ impl Graph {
             }
         }
         Some((count, fields.finish()))
+    }
+}
+
+/// Hashes the names of a plan's stages, eight bytes at a time: they come from one file, whose
+/// author could at worst make a build of that file slow.
+#[derive(Default)]
+struct NameHasher(u64);
+
+impl Hasher for NameHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        let (parts, rest) = bytes.as_chunks::<8>();
+        parts.iter().for_each(|part| self.mix(u64::from_le_bytes(*part)));
+        let mut last = [0; 8];
+        last[..rest.len()].copy_from_slice(rest);
+        self.mix(u64::from_le_bytes(last));
+    }
+
+    fn write_u8(&mut self, byte: u8) {
+        self.mix(byte.into());
+    }
+
+    fn finish(&self) -> u64 {
+        // A map takes a place from the lower bits, which depend on few.
+        self.0 ^ (self.0 >> 32)
+    }
+}
+
+impl NameHasher {
+    fn mix(&mut self, part: u64) {
+        self.0 = (self.0.rotate_left(23) ^ part).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
 }

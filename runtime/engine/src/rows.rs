@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
 use sswe_cache::{ActionKey, Digest, Output, Outputs, Store};
 
 /// From this many stages on, one scan of all rows is cheaper than a look-up for each.
@@ -26,7 +27,7 @@ pub(crate) struct Fresh {
 /// What a stage gave: by port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Given {
-    pub(crate) ports: Vec<Port>,
+    pub(crate) ports: SmallVec<[Port; 1]>,
     /// How many items it had.
     pub(crate) items: u64,
 }
@@ -85,7 +86,7 @@ impl OutputName<'_> {
 
 impl Given {
     pub(crate) fn new() -> Given {
-        Given { ports: Vec::new(), items: 1 }
+        Given { ports: SmallVec::new(), items: 1 }
     }
 
     /// Adds an output of a stage's row, if it is that of one of its ports.
