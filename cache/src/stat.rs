@@ -48,22 +48,15 @@ impl StatCache {
     pub fn load(store: &Store) -> Result<StatCache> {
         let known = store.read(|conn| {
             let mut statement =
-                conn.prepare_cached("SELECT path, size, mtime, ctime, inode, seen, digest FROM stat")?;
+                conn.prepare_cached("SELECT path, seen, file FROM stat")?;
             let mut rows = statement.query(())?;
             let mut known = Files::default();
             while let Some(row) = rows.next()? {
-                // A digest of another length is damage; the file is simply read again.
-                let Some(digest) = Digest::from_slice(row.get_ref(6)?.as_blob()?) else {
-                    continue;
-                };
-                let look = Look {
-                    size: row.get(1)?,
-                    mtime: row.get(2)?,
-                    ctime: row.get(3)?,
-                    inode: row.get::<_, i64>(4)?.cast_unsigned(),
-                };
-                let seen = row.get(5)?;
-                known.insert(row.get_ref(0)?.as_blob()?, Entry { look, seen, digest });
+                // Another length is damage; the file is simply read again.
+                if let Some((look, digest)) = unpack(row.get_ref(2)?.as_blob()?) {
+                    let seen = row.get_ref(1)?.as_i64()?;
+                    known.insert(row.get_ref(0)?.as_blob()?, Entry { look, seen, digest });
+                }
             }
             Ok(known)
         })?;
@@ -128,19 +121,34 @@ impl StatCache {
 /// Writes what was learnt of a file.
 pub(crate) fn insert(conn: &Connection, path: &Path, entry: &Entry) -> rusqlite::Result<()> {
     let Entry { look, seen, digest } = entry;
-    let Look { size, mtime, ctime, inode } = look;
-    conn.prepare_cached("INSERT OR REPLACE INTO stat VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?.execute(
-        params![
-            path.as_os_str().as_bytes(),
-            size,
-            mtime,
-            ctime,
-            inode.cast_signed(),
-            seen,
-            digest.as_bytes()
-        ],
-    )?;
+    let file = pack(look, digest);
+    conn.prepare_cached("INSERT OR REPLACE INTO stat(path, seen, file) VALUES (?1, ?2, ?3)")?
+        .execute(params![path.as_os_str().as_bytes(), seen, file])?;
     Ok(())
+}
+
+/// Returns how a file looked, and its digest, as they are stored.
+fn pack(look: &Look, digest: &Digest) -> [u8; 64] {
+    let Look { size, mtime, ctime, inode } = *look;
+    let mut file = [0; 64];
+    let numbers = [size, mtime.cast_unsigned(), ctime.cast_unsigned(), inode];
+    for (place, number) in file.as_chunks_mut::<8>().0.iter_mut().zip(numbers) {
+        *place = number.to_le_bytes();
+    }
+    file[32..].copy_from_slice(digest.as_bytes());
+    file
+}
+
+fn unpack(file: &[u8]) -> Option<(Look, Digest)> {
+    let (look, digest) = file.split_at_checked(32)?;
+    let [size, mtime, ctime, inode] = look.as_chunks::<8>().0 else { return None };
+    let look = Look {
+        size: u64::from_le_bytes(*size),
+        mtime: i64::from_le_bytes(*mtime),
+        ctime: i64::from_le_bytes(*ctime),
+        inode: u64::from_le_bytes(*inode),
+    };
+    Some((look, Digest::from_slice(digest)?))
 }
 
 /// Says whether the file may have changed after it was read without looking different.
@@ -205,6 +213,15 @@ mod tests {
             stats.digest(&file).unwrap();
             assert_eq!(stats.read_count() == 2, racy, "{seen} ns after");
         }
+    }
+
+    #[test]
+    fn what_is_stored_of_a_file_comes_back() {
+        let look = Look { size: u64::MAX, mtime: -1, ctime: i64::MAX, inode: 1 << 63 };
+        let file = pack(&look, &Digest::of(b"a"));
+        assert_eq!(unpack(&file), Some((look, Digest::of(b"a"))));
+        assert_eq!(unpack(&file[..63]), None);
+        assert_eq!(unpack(&file[..31]), None);
     }
 
     #[test]

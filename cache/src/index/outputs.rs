@@ -18,7 +18,7 @@ pub struct Outputs {
 struct Row {
     seq: i64,
     key: ActionKey,
-    used: u32,
+    used: i64,
     bytes: (u32, u32),
 }
 
@@ -43,7 +43,7 @@ impl Store {
                 };
                 let place = append(outputs.bytes.len(), bytes.len());
                 outputs.bytes.extend_from_slice(bytes);
-                let (seq, used) = (row.get(0)?, row.get(2)?);
+                let (seq, used) = (row.get_ref(0)?.as_i64()?, row.get_ref(2)?.as_i64()?);
                 outputs.rows.push(Row { seq, key: ActionKey(key), used, bytes: place });
             }
             outputs.by_key = ByKey::new(&outputs.rows, |row| &row.key);
@@ -79,7 +79,7 @@ impl Outputs {
 
     /// Returns an action's place in the index, and the day on which it was last used.
     pub(crate) fn use_of(&self, key: &ActionKey) -> Option<(i64, i64)> {
-        self.row(key).map(|row| (row.seq, row.used.into()))
+        self.row(key).map(|row| (row.seq, row.used))
     }
 
     fn row(&self, key: &ActionKey) -> Option<&Row> {

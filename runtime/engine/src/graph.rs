@@ -78,14 +78,13 @@ impl Graph {
         around: &Surroundings<'_>,
     ) -> Result<Graph, Error> {
         let mut graph = Graph { nodes: Vec::with_capacity(plan.stages.len()), readers: Vec::new() };
-        let mut numbers: HashMap<&str, usize, BuildHasherDefault<NameHasher>> = HashMap::default();
-        numbers.reserve(plan.stages.len());
+        let mut numbers = Numbers::new(plan);
         let unknown = Facts::default();
         for stage in &plan.stages {
             let mut needs = Vec::with_capacity(stage.inputs.len());
             let mut controls = Vec::new();
             for input in &stage.inputs {
-                let from = *numbers.get(&*input.from.0).ok_or_else(|| Error::NoInput {
+                let from = numbers.get(&input.from).ok_or_else(|| Error::NoInput {
                     stage: stage.name.clone(),
                     from: input.from.clone(),
                     output: input.output.to_owned(),
@@ -95,7 +94,7 @@ impl Graph {
                     _ => needs.push(Need { port: input.port, from, output: input.output }),
                 }
             }
-            numbers.insert(&stage.name.0, graph.nodes.len());
+            numbers.add(&stage.name);
             let none = Digest::from_bytes([0; 32]);
             graph.nodes.push(Node {
                 stage: stage.clone(),
@@ -336,32 +335,103 @@ impl Graph {
     }
 }
 
-/// Hashes the names of a plan's stages, eight bytes at a time: they come from one file, whose
-/// author could at worst make a build of that file slow.
-#[derive(Default)]
-struct NameHasher(u64);
+/// The numbers of stages by their names.
+struct Numbers<'p> {
+    plan: &'p Plan,
+    known: usize,
+    /// By where a name lies: a plan has each name once, and its inputs share it. That costs less
+    /// than to hash names.
+    by_place: HashMap<usize, usize, BuildHasherDefault<PlaceHasher>>,
+    /// For names that lie elsewhere; made when there is one.
+    by_name: Option<HashMap<&'p str, usize>>,
+}
 
-impl Hasher for NameHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        let (parts, rest) = bytes.as_chunks::<8>();
-        parts.iter().for_each(|part| self.mix(u64::from_le_bytes(*part)));
-        let mut last = [0; 8];
-        last[..rest.len()].copy_from_slice(rest);
-        self.mix(u64::from_le_bytes(last));
+impl<'p> Numbers<'p> {
+    fn new(plan: &'p Plan) -> Numbers<'p> {
+        let by_place = HashMap::with_capacity_and_hasher(plan.stages.len(), BuildHasherDefault::default());
+        Numbers { plan, known: 0, by_place, by_name: None }
     }
 
-    fn write_u8(&mut self, byte: u8) {
-        self.mix(byte.into());
+    /// Numbers the next stage.
+    fn add(&mut self, name: &'p StageName) {
+        self.by_place.insert(place(name), self.known);
+        if let Some(by_name) = &mut self.by_name {
+            by_name.insert(&name.0, self.known);
+        }
+        self.known += 1;
     }
 
-    fn finish(&self) -> u64 {
-        // A map takes a place from the lower bits, which depend on few.
-        self.0 ^ (self.0 >> 32)
+    fn get(&mut self, name: &StageName) -> Option<usize> {
+        if let Some(&number) = self.by_place.get(&place(name)) {
+            return Some(number);
+        }
+        let by_name = self.by_name.get_or_insert_with(|| {
+            let known = self.plan.stages[..self.known].iter().enumerate();
+            known.map(|(number, stage)| (&*stage.name.0, number)).collect()
+        });
+        by_name.get(&*name.0).copied()
     }
 }
 
-impl NameHasher {
-    fn mix(&mut self, part: u64) {
-        self.0 = (self.0.rotate_left(23) ^ part).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+/// Returns where a name lies.
+fn place(name: &StageName) -> usize {
+    name.0.as_ptr().addr()
+}
+
+/// Spreads addresses: those of two names often differ by the same small number.
+#[derive(Default)]
+struct PlaceHasher(u64);
+
+impl Hasher for PlaceHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_usize((*byte).into()));
+    }
+
+    fn write_usize(&mut self, number: usize) {
+        let spread = (self.0 ^ number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        // A map takes a place from the lower bits, which depend on few.
+        self.0 = spread ^ (spread >> 32);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sswe_compiler::plan::SpecHash;
+
+    use super::*;
+
+    #[test]
+    fn names_are_found_wherever_they_lie() {
+        let name = |name: &str| StageName(Arc::from(name));
+        let stage = |text: &str| Stage {
+            name: name(text),
+            kind: StageKind::Solve,
+            round: None,
+            shape: Shape::Each,
+            spec: SpecHash([0; 32]),
+            settings: Vec::new(),
+            inputs: Vec::new(),
+            sources: Vec::new(),
+            env: Vec::new(),
+            seed: None,
+            pool: None,
+            unless_stopped: false,
+        };
+        let texts = ["a", "b", ""];
+        let stages = texts.map(|text| Arc::new(stage(text))).to_vec();
+        let plan = Plan { curriculum: "main".to_owned(), rounds: 1, stages };
+        let mut numbers = Numbers::new(&plan);
+        for (number, stage) in plan.stages.iter().enumerate() {
+            assert_eq!((numbers.get(&stage.name), numbers.get(&name(texts[number]))), (None, None));
+            numbers.add(&stage.name);
+            for (number, text) in texts[..=number].iter().enumerate() {
+                assert_eq!(numbers.get(&plan.stages[number].name), Some(number));
+                assert_eq!(numbers.get(&name(text)), Some(number));
+            }
+        }
     }
 }
