@@ -194,36 +194,60 @@ fn small_files() {
     });
 }
 
-/// One large file, beside the programs that do a part of it.
+/// One large file, beside the programs that do a part of it, one after another in each round.
 fn ingest() {
+    const ROUNDS: usize = 5;
     let source = Scratch::new();
+    let has_b3sum = Command::new("b3sum").arg("--version").output().is_ok();
     for (what, text) in [("noise", false), ("text", true)] {
         let path = source.path().join(what);
         write_large(&path, 2 << 30, text);
-        let shell = |name: &str, script: &str| {
-            let copy = source.path().join("copy");
+        let copy = source.path().join("copy");
+        let shell = |script: &str| {
             let script = script.replace("IN", path.to_str().unwrap()).replace("OUT", copy.to_str().unwrap());
-            repeat(&format!("  {name}, 2 GiB of {what}"), 1, 3, || {
-                assert!(Command::new("sh").args(["-c", &script]).status().unwrap().success());
-            });
-            let _ = fs::remove_file(copy);
+            time(|| assert!(Command::new("sh").args(["-c", &script]).status().unwrap().success()))
         };
-        measure(&format!("ingest of a file, 2 GiB of {what}"), 1, 3, |scratch| {
-            let (store, path) = (scratch.store(), path.clone());
-            Box::new(move || {
+        let (mut own, mut sums, mut writes, mut peak) = (Vec::new(), Vec::new(), Vec::new(), 0.0f64);
+        for _ in 0..ROUNDS {
+            let scratch = Scratch::new();
+            let store = scratch.store();
+            reset_peak();
+            let before = peak_mib();
+            own.push(time(|| {
                 let mut batch = Batch::new(&store);
                 batch.put_file(&path).unwrap();
                 batch.commit().unwrap();
-            })
-        });
-        if Command::new("b3sum").arg("--version").output().is_ok() {
-            shell("b3sum", "b3sum IN >/dev/null");
-        } else {
-            println!("  b3sum is not installed: not measured");
+            }));
+            peak = peak.max(peak_mib() - before);
+            if has_b3sum {
+                sums.push(shell("b3sum IN >/dev/null"));
+            }
+            writes.push(shell("cat IN >OUT; sync OUT"));
+            fs::remove_file(&copy).unwrap();
         }
-        shell("one write: cat > file; sync file", "cat IN >OUT; sync OUT");
+        let own = print(&format!("ingest of a file, 2 GiB of {what}"), 1, own);
+        println!("{:<58} {peak:>8.0} MiB", "  memory that it took at most");
+        if !has_b3sum {
+            println!("SKIPPED: b3sum is not installed");
+        } else {
+            let both = print(&format!("  b3sum, 2 GiB of {what}"), 1, sums)
+                + print("  one write: cat > file; sync file", 1, writes);
+            println!("{:<58} {:>12.2}", "  ingest, in times of b3sum and one write", own / both);
+        }
         fs::remove_file(&path).unwrap();
     }
+}
+
+/// Lets the peak of this process's memory count from now on.
+fn reset_peak() {
+    let _ = fs::write("/proc/self/clear_refs", "5");
+}
+
+fn peak_mib() -> f64 {
+    let text = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
+    kib.unwrap_or(0.0) / 1024.0
 }
 
 fn record_items(store: &Store, stage: &str, count: u64, size: u64) {
@@ -333,8 +357,7 @@ fn measure(name: &str, units: u64, runs: usize, mut prepare: impl FnMut(&Scratch
 }
 
 fn repeat(name: &str, units: u64, runs: usize, mut work: impl FnMut()) {
-    let all = (0..runs).map(|_| time(&mut work)).collect();
-    print(name, units, all);
+    print(name, units, (0..runs).map(|_| time(&mut work)).collect());
 }
 
 fn once(name: &str, units: u64, work: impl FnOnce()) {
@@ -347,20 +370,27 @@ fn time(work: impl FnOnce()) -> (f64, f64) {
     (begun.elapsed().as_secs_f64(), cpu_seconds() - cpu)
 }
 
-/// The time this thread has spent on a processor; children are not in it.
+/// The time that all threads of this process have spent on a processor; children are not in it.
 fn cpu_seconds() -> f64 {
-    let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    let nanoseconds = text.split(' ').next().and_then(|first| first.parse().ok());
-    nanoseconds.unwrap_or(0.0) / 1e9
+    // SAFETY: it points to a value of ours.
+    let usage = unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        assert_eq!(libc::getrusage(libc::RUSAGE_SELF, &raw mut usage), 0);
+        usage
+    };
+    let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
+    seconds(usage.ru_utime) + seconds(usage.ru_stime)
 }
 
-fn print(name: &str, units: u64, all: Vec<(f64, f64)>) {
+/// Prints what was measured, and returns the median of the wall times.
+fn print(name: &str, units: u64, all: Vec<(f64, f64)>) -> f64 {
     let mut walls: Vec<f64> = all.iter().map(|run| run.0).collect();
     walls.sort_by(f64::total_cmp);
     let wall = walls[walls.len() / 2] / units as f64;
     // The kernel may count in ticks of 4 ms: only the sum of the runs says something.
     let cpu = all.iter().map(|run| run.1).sum::<f64>() / (all.len() as u64 * units) as f64;
     println!("{name:<58} {:>12} {:>12}", human(wall), human(cpu));
+    wall
 }
 
 fn human(seconds: f64) -> String {

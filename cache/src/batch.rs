@@ -11,7 +11,7 @@ pub(crate) use commit::row_sum;
 
 use crate::blob::{self, BlobRow, INLINE_MAX, LEVEL, Written, Zstd};
 use crate::error::At;
-use crate::index::{Action, Hit};
+use crate::index::{Action, Hit, Outputs};
 use crate::stat::Entry;
 use crate::temp::TempFile;
 use crate::{ActionKey, Digest, NewAction, Result, StatCache, Store};
@@ -82,7 +82,7 @@ impl Batch {
         }
         let compress = blob::is_compressible(self.zstd()?, &file, size).at("read", path)?;
         let temp = self.store.temp()?.file();
-        let written = blob::write_file(&mut file, compress, &temp)?;
+        let written = blob::write_file(&mut file, size, compress, &temp)?;
         let digest = written.digest;
         if self.known.insert(digest) {
             self.put_written(written, temp)?;
@@ -105,6 +105,13 @@ impl Batch {
     /// Notes that an action was used today, so that a sweep keeps it.
     pub fn touch_hit(&mut self, hit: &Hit<'_>) {
         self.touch_row(hit.seq(), hit.key(), hit.used());
+    }
+
+    /// Notes that an action was used today, so that a sweep keeps it.
+    pub fn touch_key(&mut self, outputs: &Outputs, key: &ActionKey) {
+        if let Some((seq, used)) = outputs.use_of(key) {
+            self.touch_row(seq, *key, used);
+        }
     }
 
     /// Adds what a stat cache has learnt since it was loaded or last added.
@@ -145,7 +152,8 @@ impl Batch {
         }
         let temp = self.store.temp()?.file();
         let compress = blob::bytes_are_compressible(self.zstd()?, bytes);
-        let written = blob::write_file(&mut bytes, compress, &temp)?;
+        let length = bytes.len() as u64;
+        let written = blob::write_file(&mut bytes, length, compress, &temp)?;
         let synced = false;
         let data = Data::File { temp, synced };
         self.blobs.push(Pending { written, data });

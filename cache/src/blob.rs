@@ -289,10 +289,11 @@ pub(crate) struct Written {
     pub(crate) form: Form,
 }
 
-/// Copies `content` to the new file `temp`, and hashes it on the way: what is stored is what
-/// was hashed, even when the source changes meanwhile.
+/// Copies `content`, of about `length` bytes, to the new file `temp`, and hashes it on the way:
+/// what is stored is what was hashed, even when the source changes meanwhile.
 pub(crate) fn write_file(
     content: &mut (impl Read + ?Sized),
+    length: u64,
     compress: bool,
     temp: &TempFile,
 ) -> Result<Written> {
@@ -315,6 +316,8 @@ pub(crate) fn write_file(
     };
     let file = if compress {
         let mut encoder = zstd::stream::Encoder::new(file, LEVEL).at("compress", path)?;
+        // They compress while this thread reads and hashes; to a reader it is a frame like any other.
+        encoder.multithread(compressors(length)).at("compress", path)?;
         each(&mut encoder)?;
         encoder.finish().at("write", path)?
     } else {
@@ -332,6 +335,18 @@ pub(crate) fn write_file(
 
 /// The level of zstd: the first, since ingest must keep up with the disk.
 pub(crate) const LEVEL: i32 = 1;
+
+/// Returns how many threads compress that many bytes: 0 when it is done by the one that asks.
+fn compressors(length: u64) -> u32 {
+    // To start threads for less takes longer than they save. Each holds a few MiB.
+    if length < 16 << 20 {
+        return 0;
+    }
+    match std::thread::available_parallelism() {
+        Ok(cores) if cores.get() > 1 => cores.get().min(4) as u32,
+        _ => 0,
+    }
+}
 
 /// Guesses from up to three places whether a file is worth compressing.
 pub(crate) fn is_compressible(zstd: &mut Zstd, file: &File, size: u64) -> io::Result<bool> {

@@ -1,12 +1,14 @@
 //! Which action made what: rows by key, read one by one or all in one scan.
 
 mod actions;
+mod outputs;
 
 use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, Row};
 
 pub use actions::{Actions, Hit};
+pub use outputs::Outputs;
 
 use crate::{ActionKey, Components, Digest, Error, Result, RunId, Store, Time, code};
 

@@ -49,7 +49,7 @@ pub use blob::{BlobReader, INLINE_MAX};
 pub use component::{Component, Components, Value};
 pub use digest::{ActionKey, Digest, Fields};
 pub use error::{Error, Result};
-pub use index::{Action, Actions, Hit, NewAction, Output, Tombstone, Why};
+pub use index::{Action, Actions, Hit, NewAction, Output, Outputs, Tombstone, Why};
 pub use lock::Lease;
 pub use root::{Root, RootKind, Target};
 pub use run::{Run, RunId, RunStatus};

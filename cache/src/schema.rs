@@ -89,6 +89,14 @@ CREATE TABLE root(
   target BLOB NOT NULL,
   PRIMARY KEY(kind, name, action, target)
 ) WITHOUT ROWID;
+", "
+-- A build reads all of it, and a column takes as long as a row. Files are simply read again.
+DROP TABLE stat;
+CREATE TABLE stat(
+  path BLOB PRIMARY KEY,
+  seen INTEGER NOT NULL,      -- ns, just before the file was read
+  file BLOB NOT NULL          -- how it looked, and its digest: see stat.rs
+) WITHOUT ROWID;
 "];
 
 /// Where an index stands.

@@ -1,9 +1,9 @@
 //! Digests of files that are not read again while they look unchanged.
 
-use std::collections::HashMap;
-use std::ffi::OsString;
+mod files;
+
 use std::fs::{self, Metadata};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +12,7 @@ use rusqlite::{Connection, params};
 use crate::blob::hash_file;
 use crate::error::At;
 use crate::{Digest, Result, Store};
+use files::Files;
 
 /// What is known of files: a file with the size, times and inode of its last reading is not
 /// read again.
@@ -20,7 +21,7 @@ use crate::{Digest, Result, Store};
 /// again since, in the same tick. Such a file is read once more.
 pub struct StatCache {
     store: Store,
-    known: HashMap<PathBuf, Entry>,
+    known: Files,
     learnt: Vec<PathBuf>,
 }
 
@@ -47,23 +48,15 @@ impl StatCache {
     pub fn load(store: &Store) -> Result<StatCache> {
         let known = store.read(|conn| {
             let mut statement =
-                conn.prepare_cached("SELECT path, size, mtime, ctime, inode, seen, digest FROM stat")?;
+                conn.prepare_cached("SELECT path, seen, file FROM stat")?;
             let mut rows = statement.query(())?;
-            let mut known = HashMap::new();
+            let mut known = Files::default();
             while let Some(row) = rows.next()? {
-                // A digest of another length is damage; the file is simply read again.
-                let Some(digest) = Digest::from_slice(row.get_ref(6)?.as_blob()?) else {
-                    continue;
-                };
-                let look = Look {
-                    size: row.get(1)?,
-                    mtime: row.get(2)?,
-                    ctime: row.get(3)?,
-                    inode: row.get::<_, i64>(4)?.cast_unsigned(),
-                };
-                let seen = row.get(5)?;
-                let path = OsString::from_vec(row.get_ref(0)?.as_blob()?.to_vec());
-                known.insert(path.into(), Entry { look, seen, digest });
+                // Another length is damage; the file is simply read again.
+                if let Some((look, digest)) = unpack(row.get_ref(2)?.as_blob()?) {
+                    let seen = row.get_ref(1)?.as_i64()?;
+                    known.insert(row.get_ref(0)?.as_blob()?, Entry { look, seen, digest });
+                }
             }
             Ok(known)
         })?;
@@ -86,7 +79,7 @@ impl StatCache {
             ctime: nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
             inode: metadata.ino(),
         };
-        if let Some(entry) = self.known.get(path)
+        if let Some(entry) = self.known.get(path.as_os_str().as_bytes())
             && entry.look == look
             && !is_racy(entry)
         {
@@ -94,7 +87,7 @@ impl StatCache {
         }
         let seen = self.store.now().0;
         let digest = hash_file(path)?;
-        self.known.insert(path.into(), Entry { look, seen, digest });
+        self.known.insert(path.as_os_str().as_bytes(), Entry { look, seen, digest });
         self.learnt.push(path.into());
         Ok(digest)
     }
@@ -106,7 +99,7 @@ impl StatCache {
 
     /// Returns whether no file is known.
     pub fn is_empty(&self) -> bool {
-        self.known.is_empty()
+        self.known.len() == 0
     }
 
     /// Returns how many files were read since the last time this was stored.
@@ -117,7 +110,10 @@ impl StatCache {
     pub(crate) fn take_learnt(&mut self) -> Vec<(PathBuf, Entry)> {
         std::mem::take(&mut self.learnt)
             .into_iter()
-            .filter_map(|path| self.known.get(&path).map(|entry| (path, *entry)))
+            .filter_map(|path| {
+                let entry = *self.known.get(path.as_os_str().as_bytes())?;
+                Some((path, entry))
+            })
             .collect()
     }
 }
@@ -125,19 +121,34 @@ impl StatCache {
 /// Writes what was learnt of a file.
 pub(crate) fn insert(conn: &Connection, path: &Path, entry: &Entry) -> rusqlite::Result<()> {
     let Entry { look, seen, digest } = entry;
-    let Look { size, mtime, ctime, inode } = look;
-    conn.prepare_cached("INSERT OR REPLACE INTO stat VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?.execute(
-        params![
-            path.as_os_str().as_bytes(),
-            size,
-            mtime,
-            ctime,
-            inode.cast_signed(),
-            seen,
-            digest.as_bytes()
-        ],
-    )?;
+    let file = pack(look, digest);
+    conn.prepare_cached("INSERT OR REPLACE INTO stat(path, seen, file) VALUES (?1, ?2, ?3)")?
+        .execute(params![path.as_os_str().as_bytes(), seen, file])?;
     Ok(())
+}
+
+/// Returns how a file looked, and its digest, as they are stored.
+fn pack(look: &Look, digest: &Digest) -> [u8; 64] {
+    let Look { size, mtime, ctime, inode } = *look;
+    let mut file = [0; 64];
+    let numbers = [size, mtime.cast_unsigned(), ctime.cast_unsigned(), inode];
+    for (place, number) in file.as_chunks_mut::<8>().0.iter_mut().zip(numbers) {
+        *place = number.to_le_bytes();
+    }
+    file[32..].copy_from_slice(digest.as_bytes());
+    file
+}
+
+fn unpack(file: &[u8]) -> Option<(Look, Digest)> {
+    let (look, digest) = file.split_at_checked(32)?;
+    let [size, mtime, ctime, inode] = look.as_chunks::<8>().0 else { return None };
+    let look = Look {
+        size: u64::from_le_bytes(*size),
+        mtime: i64::from_le_bytes(*mtime),
+        ctime: i64::from_le_bytes(*ctime),
+        inode: u64::from_le_bytes(*inode),
+    };
+    Some((look, Digest::from_slice(digest)?))
 }
 
 /// Says whether the file may have changed after it was read without looking different.
@@ -202,6 +213,15 @@ mod tests {
             stats.digest(&file).unwrap();
             assert_eq!(stats.read_count() == 2, racy, "{seen} ns after");
         }
+    }
+
+    #[test]
+    fn what_is_stored_of_a_file_comes_back() {
+        let look = Look { size: u64::MAX, mtime: -1, ctime: i64::MAX, inode: 1 << 63 };
+        let file = pack(&look, &Digest::of(b"a"));
+        assert_eq!(unpack(&file), Some((look, Digest::of(b"a"))));
+        assert_eq!(unpack(&file[..63]), None);
+        assert_eq!(unpack(&file[..31]), None);
     }
 
     #[test]

@@ -27,7 +27,9 @@ pub struct Verified {
     pub damaged: Vec<(Digest, &'static str)>,
     /// Actions whose outputs are lost or damaged, or whose rows were altered.
     pub broken: Vec<BrokenAction>,
-    /// Files that no row names.
+    /// Files that no row names, such as a process leaves that is killed between the move of a file
+    /// and the commit of its row. Nothing needs them, so they are no fault; a repair or a sweep
+    /// removes them.
     pub orphans: Vec<PathBuf>,
     /// Blobs that a root keeps but the store does not have.
     pub lost_roots: Vec<Digest>,
@@ -52,11 +54,10 @@ pub struct BrokenAction {
 }
 
 impl Verified {
-    /// Returns whether nothing was wrong.
+    /// Returns whether nothing was wrong; orphans only take room.
     pub fn is_clean(&self) -> bool {
         self.damaged.is_empty()
             && self.broken.is_empty()
-            && self.orphans.is_empty()
             && self.lost_roots.is_empty()
             && self.index_faults.is_empty()
     }

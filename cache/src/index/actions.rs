@@ -72,7 +72,7 @@ impl Store {
             let mut actions = Actions::default();
             actions.load_stages(&tx)?;
             fill(&tx, &mut actions)?;
-            actions.by_key = ByKey::new(&actions.rows);
+            actions.by_key = ByKey::new(&actions.rows, |row| &row.key);
             Ok(actions)
         })?;
         if actions.damaged {
@@ -85,7 +85,8 @@ impl Store {
 impl Actions {
     /// Looks an action up.
     pub fn get(&self, key: &ActionKey) -> Option<Hit<'_>> {
-        self.by_key.get(&self.rows, key).map(|at| self.hit(at))
+        let row = self.by_key.get(&self.rows, |row| &row.key, key)?;
+        Some(Hit { all: self, row })
     }
 
     /// Returns the row last recorded for an item of a stage, whatever its key.
@@ -223,26 +224,32 @@ impl<'a> Hit<'a> {
 ///
 /// A map of keys would hold each key a second time, and is slower to fill.
 #[derive(Default)]
-struct ByKey(Vec<u32>);
+pub(super) struct ByKey(Vec<u32>);
 
 impl ByKey {
-    fn new(rows: &[Packed]) -> ByKey {
+    pub(super) fn new<R>(rows: &[R], key: impl Fn(&R) -> &ActionKey) -> ByKey {
         let mut places = vec![EMPTY; (rows.len() * 2).next_power_of_two()];
-        for (row, packed) in rows.iter().enumerate() {
-            let mut at = first_place(&packed.key, places.len());
+        for (number, row) in rows.iter().enumerate() {
+            let mut at = first_place(key(row), places.len());
             while places[at] != EMPTY {
                 at = (at + 1) % places.len();
             }
-            places[at] = row as u32;
+            places[at] = number as u32;
         }
         ByKey(places)
     }
 
-    fn get(&self, rows: &[Packed], key: &ActionKey) -> Option<u32> {
+    pub(super) fn get<'r, R>(
+        &self,
+        rows: &'r [R],
+        of: impl Fn(&R) -> &ActionKey,
+        key: &ActionKey,
+    ) -> Option<&'r R> {
         let places = &self.0;
         let mut at = first_place(key, places.len());
         while let Some(&row) = places.get(at).filter(|&&row| row != EMPTY) {
-            if rows[row as usize].key == *key {
+            let row = &rows[row as usize];
+            if of(row) == key {
                 return Some(row);
             }
             at = (at + 1) % places.len();
@@ -259,6 +266,6 @@ fn first_place(key: &ActionKey, places: usize) -> usize {
     u64::from_le_bytes([a, b, c, d, e, f, g, h]) as usize & places.saturating_sub(1)
 }
 
-fn append(from: usize, length: usize) -> (u32, u32) {
+pub(super) fn append(from: usize, length: usize) -> (u32, u32) {
     (from as u32, (from + length) as u32)
 }

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use sswe_cache::verify::verify;
 use sswe_cache::{Batch, Digest, Error, Store, Why, rebuild};
 
-use crate::scratch::{Scratch, action, blob_file, key, noise, record};
+use crate::scratch::{Scratch, action, blob_file, check_clean, key, noise, record};
 
 /// Damages a blob with `harm`, and checks that it is found by every reader, and mended.
 fn check_damage(bytes: &[u8], harm: impl Fn(&Scratch, &Digest), wanted: &str) {
@@ -16,7 +16,7 @@ fn check_damage(bytes: &[u8], harm: impl Fn(&Scratch, &Digest), wanted: &str) {
     let store = scratch.store();
     let digest = record(&store, "s", "a", bytes);
     record(&store, "s", "b", b"whole");
-    assert!(verify(&store, false).unwrap().is_clean());
+    check_clean(&store);
     harm(&scratch, &digest);
 
     let error = store.get(&digest).unwrap_err();
@@ -34,7 +34,7 @@ fn check_damage(bytes: &[u8], harm: impl Fn(&Scratch, &Digest), wanted: &str) {
     assert!(store.action(&key("s", "a")).unwrap().is_some());
 
     assert!(verify(&store, true).unwrap().repaired);
-    assert!(verify(&store, false).unwrap().is_clean());
+    check_clean(&store);
     assert!(store.action(&key("s", "a")).unwrap().is_none());
     assert_eq!(store.tombstone(&key("s", "a")).unwrap().unwrap().why, Why::Damage);
     assert!(store.action(&key("s", "b")).unwrap().is_some());
@@ -50,7 +50,7 @@ fn check_damage(bytes: &[u8], harm: impl Fn(&Scratch, &Digest), wanted: &str) {
     assert_eq!(store.discard(&digest).unwrap(), [key("s", "a")]);
     record(&store, "s", "a", bytes);
     assert!(store.get(&digest).unwrap() == bytes);
-    assert!(verify(&store, false).unwrap().is_clean());
+    check_clean(&store);
 }
 
 fn flip(path: &Path, place: u64) {
@@ -136,9 +136,11 @@ fn files_of_nobody_are_found_and_removed() {
     fs::create_dir_all(&stray).unwrap();
     fs::write(stray.join("1".repeat(62)), "x").unwrap();
     fs::write(stray.join("README"), "x").unwrap();
-    assert_eq!(verify(&store, false).unwrap().orphans.len(), 2);
-    verify(&store, true).unwrap();
-    assert!(verify(&store, false).unwrap().is_clean());
+    for repair in [false, true] {
+        let found = verify(&store, repair).unwrap();
+        assert_eq!((found.orphans.len(), found.is_clean()), (2, true), "a note, and no fault");
+    }
+    assert_eq!(verify(&store, false).unwrap().orphans.len(), 0);
     assert_eq!(scratch.files().len(), 1);
 }
 
@@ -157,7 +159,7 @@ fn an_altered_row_is_found() {
     assert_eq!(found.broken.len(), 1);
     assert_eq!(found.broken[0].why, "its row was altered");
     assert!(store.action(&key("s", "a")).unwrap().is_none());
-    assert!(verify(&store, false).unwrap().is_clean());
+    check_clean(&store);
 }
 
 #[test]
@@ -241,7 +243,7 @@ fn corrupted_pages_are_reported_and_the_rest_is_kept() {
         let salvaged = rebuild(&scratch.store_path(), sswe_cache::Time(0)).unwrap();
         let store = scratch.store();
         let found = verify(&store, false).unwrap();
-        assert!(found.is_clean(), "page {page}: {found:?}");
+        assert!(found.is_clean() && found.orphans.is_empty(), "page {page}: {found:?}");
         assert_eq!(salvaged.large_blobs, 30, "page {page}");
         assert_eq!(salvaged.actions, found.actions);
         // Without the schema on page 1, or a page that leads to all rows of a table, only the
@@ -257,7 +259,7 @@ fn corrupted_pages_are_reported_and_the_rest_is_kept() {
         }
         // And the store works.
         record(&store, "s", "new", b"new");
-        assert!(verify(&store, false).unwrap().is_clean());
+        check_clean(&store);
     }
 }
 

@@ -9,7 +9,7 @@ use sswe_cache::gc::{SweepOptions, sweep};
 use sswe_cache::verify::verify;
 use sswe_cache::{Batch, Error, StatCache, Store};
 
-use crate::scratch::{Scratch, action, key, noise, record};
+use crate::scratch::{Scratch, action, check_clean, key, noise, record};
 
 /// A file system in memory, mounted on a folder until it is dropped.
 struct Mounted<'s>(&'s Path);
@@ -79,7 +79,7 @@ fn a_full_disk_is_an_error_that_says_so_and_nothing_half_written_stays() {
         drop(batch);
         assert_eq!(scratch.files(), [""; 0], "{size}");
         assert_eq!(store.actions().unwrap().len(), 1);
-        assert!(verify(&store, false).unwrap().is_clean());
+        check_clean(&store);
     }
     // And once there is room, it works.
     record(&store, "s", "after", &noise(1, 1 << 20));
@@ -107,7 +107,7 @@ fn a_batch_that_met_a_full_disk_can_be_tried_again() {
     batch.commit().unwrap();
     assert_eq!(store.actions().unwrap().len(), 400);
     assert!(store.get(&large).is_ok());
-    assert!(verify(&store, false).unwrap().is_clean());
+    check_clean(&store);
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn a_sweep_works_on_a_full_disk() {
     let options = SweepOptions { max_size: Some(2 << 20), ..SweepOptions::default() };
     let swept = sweep(&store, &options).unwrap();
     assert_eq!((swept.actions_by_size, swept.kept_actions), (800, 200));
-    assert!(verify(&store, false).unwrap().is_clean());
+    check_clean(&store);
     // The room is there again, with the filler still in place.
     record(&store, "new", "", &noise(9999, 4 << 20));
 }
@@ -156,7 +156,7 @@ fn a_read_only_store_is_read_and_refuses_to_be_written() {
     assert_eq!(store.get(&small_digest).unwrap(), small);
     assert!(store.get(&large_digest).unwrap() == large);
     assert_eq!(store.actions().unwrap().len(), 2);
-    assert!(verify(&store, false).unwrap().is_clean());
+    check_clean(&store);
     assert!(StatCache::load(&store).unwrap().is_empty());
     let mut batch = Batch::new(&store);
     let refused = [

@@ -12,7 +12,7 @@ use sswe_cache::gc::{SweepOptions, sweep};
 use sswe_cache::verify::verify;
 use sswe_cache::{Batch, Digest, OpenOptions, Store};
 
-use crate::scratch::{Scratch, action, key, noise, record};
+use crate::scratch::{Scratch, action, check_clean, key, noise, record};
 
 /// Starts this test program again, to do what [`child`] says.
 fn start(role: &str, store: &Path, argument: u64) -> Child {
@@ -109,7 +109,7 @@ fn two_and_four_processes_write_at_once() {
             check_rows(&store, writer, 40);
         }
         assert_eq!(store.actions().unwrap().len() as u64, writers * 400);
-        assert!(verify(&store, false).unwrap().is_clean());
+        check_clean(&store);
         // Common content once, own content once a writer.
         let stats = sswe_cache::stats(&store).unwrap();
         assert_eq!(stats.small_blobs + stats.large_blobs, 200 * writers + 200);
@@ -150,7 +150,7 @@ fn killed_at_any_moment_a_writer_loses_nothing_it_had_committed() {
         assert!(rows == batches * 10 || rows == (batches + 1) * 10, "{rows} rows, {batches} batches");
         let found = verify(&store, true).unwrap();
         assert!(found.damaged.is_empty() && found.broken.is_empty(), "{found:?}");
-        assert!(verify(&store, false).unwrap().is_clean());
+        check_clean(&store);
         // Opening it cleared what the dead one left.
         assert!(scratch.files().iter().all(|file| file.contains("/cas/")));
     }
@@ -179,7 +179,7 @@ fn sweeps_beside_writers_remove_nothing_that_they_need() {
     for writer in 1..=2 {
         check_rows(&store, writer, 40);
     }
-    assert!(verify(&store, false).unwrap().is_clean());
+    check_clean(&store);
     drop(lease);
     sweep(&store, &options).unwrap();
     assert_eq!(scratch.files(), [""; 0]);

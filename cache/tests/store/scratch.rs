@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
+use sswe_cache::verify::verify;
 use sswe_cache::{
     ActionKey, Batch, Component, Components, Digest, NewAction, OpenOptions, Output, Store, Time, Value,
 };
@@ -104,6 +105,12 @@ pub(crate) fn record(store: &Store, stage: &str, item: &str, bytes: &[u8]) -> Di
     batch.record(action(stage, item, digest));
     batch.commit().unwrap();
     digest
+}
+
+/// Checks that nothing is wrong with a store, and that nothing in it is left over.
+pub(crate) fn check_clean(store: &Store) {
+    let found = verify(store, false).unwrap();
+    assert!(found.is_clean() && found.orphans.is_empty(), "{found:?}");
 }
 
 /// Returns the only file of a larger blob.

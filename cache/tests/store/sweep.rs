@@ -4,10 +4,9 @@ use std::fs;
 use std::time::Duration;
 
 use sswe_cache::gc::{SweepOptions, Swept, sweep};
-use sswe_cache::verify::verify;
 use sswe_cache::{Batch, Digest, RootKind, RunStatus, Store, Target, Why};
 
-use crate::scratch::{Scratch, action, key, noise, record};
+use crate::scratch::{Scratch, action, check_clean, key, noise, record};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -21,11 +20,6 @@ fn by_size(max: u64) -> SweepOptions {
 
 fn has(store: &Store, stage: &str, item: &str) -> bool {
     store.action(&key(stage, item)).unwrap().is_some()
-}
-
-fn check_clean(store: &Store) {
-    let found = verify(store, false).unwrap();
-    assert!(found.is_clean(), "{found:?}");
 }
 
 #[test]

@@ -112,14 +112,19 @@ fn check(path: &std::path::Path, repair: bool) -> Result<u8, Failure> {
     for action in &verified.broken {
         out.push_str(&format!("  broken   {}{}: {}\n", action.stage, item(&action.item), action.why));
     }
-    for file in &verified.orphans {
-        out.push_str(&format!("  unnamed  {}\n", file.display()));
-    }
     for digest in &verified.lost_roots {
         out.push_str(&format!("  lost     {}, which a root keeps\n", digest.short()));
     }
     for fault in &verified.index_faults {
         out.push_str(&format!("  index    {fault}\n"));
+    }
+    // A note, not a fault: a build that was killed leaves such files, and nothing needs them.
+    match (verified.orphans.len(), verified.repaired) {
+        (0, _) => (),
+        (files, true) => out.push_str(&format!("  removed {files} files that nothing names\n")),
+        (files, false) => out.push_str(&format!(
+            "  note: {files} files that nothing names, such as a killed build leaves; `sswe cache gc` removes them\n"
+        )),
     }
     out.push_str(match (verified.is_clean(), verified.repaired) {
         (true, _) => "clean\n",

@@ -1,13 +1,16 @@
 //! A plan as the engine walks it: stages by number, and who waits for whom.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
 use sswe_cache::{Batch, Digest, Fields, SKIPPED, StatCache, Store, digest_tree};
 use sswe_compiler::plan::{Plan, Shape, Stage, StageKind, StageName};
 
-use crate::key::{self, Facts, Recipe, Source};
+use crate::key::{self, Facts, Recipe};
 use crate::{Declaration, Error, Work};
 
 /// A stage with what is known of it before the run.
@@ -19,8 +22,8 @@ pub(crate) struct Node {
     pub(crate) needs: Vec<Need>,
     /// The stop stages that it obeys: they decide whether it runs, and are no part of its keys.
     pub(crate) controls: Vec<usize>,
-    /// Who waits for it.
-    pub(crate) readers: Vec<usize>,
+    /// Who waits for it: a part of [`Graph::readers`].
+    readers: Range<usize>,
     /// For a stage that draws: the gates behind it, in order.
     pub(crate) gates: Vec<Gate>,
     /// For how many stages it waits.
@@ -55,6 +58,8 @@ pub(crate) struct Wanted<'a> {
 /// The stages of a plan.
 pub(crate) struct Graph {
     pub(crate) nodes: Vec<Node>,
+    /// Who waits for whom, in one list: most have few readers.
+    readers: Vec<usize>,
 }
 
 /// What the surroundings of a run say that is part of keys.
@@ -72,13 +77,14 @@ impl Graph {
         store: &Store,
         around: &Surroundings<'_>,
     ) -> Result<Graph, Error> {
-        let mut graph = Graph { nodes: Vec::with_capacity(plan.stages.len()) };
-        let mut numbers: HashMap<&str, usize> = HashMap::with_capacity(plan.stages.len());
+        let mut graph = Graph { nodes: Vec::with_capacity(plan.stages.len()), readers: Vec::new() };
+        let mut numbers = Numbers::new(plan);
+        let unknown = Facts::default();
         for stage in &plan.stages {
             let mut needs = Vec::with_capacity(stage.inputs.len());
             let mut controls = Vec::new();
             for input in &stage.inputs {
-                let from = *numbers.get(&*input.from.0).ok_or_else(|| Error::NoInput {
+                let from = numbers.get(&input.from).ok_or_else(|| Error::NoInput {
                     stage: stage.name.clone(),
                     from: input.from.clone(),
                     output: input.output.to_owned(),
@@ -88,15 +94,15 @@ impl Graph {
                     _ => needs.push(Need { port: input.port, from, output: input.output }),
                 }
             }
-            numbers.insert(&stage.name.0, graph.nodes.len());
+            numbers.add(&stage.name);
             let none = Digest::from_bytes([0; 32]);
             graph.nodes.push(Node {
                 stage: stage.clone(),
-                facts: Facts::default(),
+                facts: unknown.clone(),
                 recipe: Recipe { base: none, shared: none },
                 needs,
                 controls,
-                readers: Vec::new(),
+                readers: 0..0,
                 gates: Vec::new(),
                 waits: 0,
                 wanted: true,
@@ -109,8 +115,13 @@ impl Graph {
         Ok(graph)
     }
 
+    /// Returns who waits for a stage.
+    pub(crate) fn readers(&self, index: usize) -> &[usize] {
+        &self.readers[self.nodes[index].readers.clone()]
+    }
+
     /// Returns whose output must be there before a stage begins.
-    fn before(&self, index: usize) -> Vec<usize> {
+    fn before(&self, index: usize) -> SmallVec<[usize; 8]> {
         let node = &self.nodes[index];
         let own = node.needs.iter().map(|need| need.from).chain(node.controls.iter().copied());
         // What its gates read beside the candidates, since they judge while it draws.
@@ -118,7 +129,7 @@ impl Graph {
             let needs = self.nodes[gate.node].needs.iter().enumerate();
             needs.filter(|(at, _)| *at != gate.hole).map(|(_, need)| need.from)
         });
-        let mut before: Vec<usize> = own.chain(judging).collect();
+        let mut before: SmallVec<[usize; 8]> = own.chain(judging).collect();
         before.sort_unstable();
         before.dedup();
         before
@@ -204,8 +215,6 @@ impl Graph {
 
     /// Asks what implements each stage, and reads its variables and files.
     fn learn<W: Work>(&mut self, work: &W, store: &Store, around: &Surroundings<'_>) -> Result<(), Error> {
-        let any = self.nodes.iter().any(|node| node.wanted && !node.stage.sources.is_empty());
-        let mut stats = if any { Some(StatCache::load(store)?) } else { None };
         // The gates of a stage that draws judge, wanted or not.
         let judging: BTreeSet<usize> = self
             .nodes
@@ -213,6 +222,8 @@ impl Graph {
             .filter(|node| node.wanted)
             .flat_map(|node| node.gates.iter().map(|gate| gate.node))
             .collect();
+        // Loaded at the first file.
+        let mut stats: Option<StatCache> = None;
         let mut bases: BTreeMap<StageKind, (Arc<Declaration>, Digest)> = BTreeMap::new();
         for index in 0..self.nodes.len() {
             let node = &mut self.nodes[index];
@@ -223,8 +234,7 @@ impl Graph {
             let known = bases.get(&node.stage.kind).filter(|(known, _)| **known == declared).cloned();
             let (declared, base) =
                 known.map_or_else(|| (Arc::new(declared), None), |(known, base)| (known, Some(base)));
-            let sources = Vec::with_capacity(node.stage.sources.len());
-            let mut facts = Facts { declared, env: Vec::new(), sources };
+            let mut facts = Facts { declared, env: Vec::new(), sources: SmallVec::new() };
             for (setting, variable) in &node.stage.env {
                 let value = around.env.get(variable).ok_or_else(|| Error::Variable {
                     stage: node.stage.name.clone(),
@@ -234,7 +244,10 @@ impl Graph {
             }
             for source in &node.stage.sources {
                 let path = around.base.join(&source.path);
-                let Some(stats) = stats.as_mut() else { continue };
+                let stats = match &mut stats {
+                    Some(stats) => stats,
+                    none => none.insert(StatCache::load(store)?),
+                };
                 // A folder is the rarer case, and asking first would cost every file a second look.
                 let digest = match stats.digest(&path) {
                     Err(_) if path.is_dir() => digest_tree(&path, SKIPPED, stats).map(|tree| tree.digest),
@@ -245,7 +258,7 @@ impl Graph {
                     setting: source.setting.clone(),
                     source: Box::new(error),
                 })?;
-                facts.sources.push(Source { setting: source.setting.clone(), path, digest });
+                facts.sources.push(digest);
             }
             let base = base.filter(|_| facts.env.is_empty());
             node.recipe = key::recipe(&node.stage, &facts, base);
@@ -266,6 +279,7 @@ impl Graph {
     }
 
     fn connect(&mut self) -> Result<(), Error> {
+        let mut waits = Vec::with_capacity(2 * self.nodes.len());
         for index in 0..self.nodes.len() {
             if !self.nodes[index].wanted {
                 continue;
@@ -283,8 +297,22 @@ impl Graph {
             let before = self.before(index);
             self.nodes[index].waits = before.len();
             for from in before {
-                self.nodes[from].readers.push(index);
+                self.nodes[from].readers.end += 1;
+                waits.push((from, index));
             }
+        }
+        // So far each range is only as long as it must be.
+        let mut begin = 0;
+        for node in &mut self.nodes {
+            let length = node.readers.end;
+            node.readers = begin..begin;
+            begin += length;
+        }
+        self.readers = vec![0; begin];
+        for (from, reader) in waits {
+            let place = &mut self.nodes[from].readers.end;
+            self.readers[*place] = reader;
+            *place += 1;
         }
         Ok(())
     }
@@ -307,5 +335,106 @@ impl Graph {
             }
         }
         Some((count, fields.finish()))
+    }
+}
+
+/// The numbers of stages by their names.
+struct Numbers<'p> {
+    plan: &'p Plan,
+    known: usize,
+    /// By where a name lies: a plan has each name once, and its inputs share it. That costs less
+    /// than to hash names.
+    by_place: HashMap<usize, usize, BuildHasherDefault<PlaceHasher>>,
+    /// For names that lie elsewhere; made when there is one.
+    by_name: Option<HashMap<&'p str, usize>>,
+}
+
+impl<'p> Numbers<'p> {
+    fn new(plan: &'p Plan) -> Numbers<'p> {
+        let by_place = HashMap::with_capacity_and_hasher(plan.stages.len(), BuildHasherDefault::default());
+        Numbers { plan, known: 0, by_place, by_name: None }
+    }
+
+    /// Numbers the next stage.
+    fn add(&mut self, name: &'p StageName) {
+        self.by_place.insert(place(name), self.known);
+        if let Some(by_name) = &mut self.by_name {
+            by_name.insert(&name.0, self.known);
+        }
+        self.known += 1;
+    }
+
+    fn get(&mut self, name: &StageName) -> Option<usize> {
+        if let Some(&number) = self.by_place.get(&place(name)) {
+            return Some(number);
+        }
+        let by_name = self.by_name.get_or_insert_with(|| {
+            let known = self.plan.stages[..self.known].iter().enumerate();
+            known.map(|(number, stage)| (&*stage.name.0, number)).collect()
+        });
+        by_name.get(&*name.0).copied()
+    }
+}
+
+/// Returns where a name lies.
+fn place(name: &StageName) -> usize {
+    name.0.as_ptr().addr()
+}
+
+/// Spreads addresses: those of two names often differ by the same small number.
+#[derive(Default)]
+struct PlaceHasher(u64);
+
+impl Hasher for PlaceHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_usize((*byte).into()));
+    }
+
+    fn write_usize(&mut self, number: usize) {
+        let spread = (self.0 ^ number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        // A map takes a place from the lower bits, which depend on few.
+        self.0 = spread ^ (spread >> 32);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sswe_compiler::plan::SpecHash;
+
+    use super::*;
+
+    #[test]
+    fn names_are_found_wherever_they_lie() {
+        let name = |name: &str| StageName(Arc::from(name));
+        let stage = |text: &str| Stage {
+            name: name(text),
+            kind: StageKind::Solve,
+            round: None,
+            shape: Shape::Each,
+            spec: SpecHash([0; 32]),
+            settings: Vec::new(),
+            inputs: Vec::new(),
+            sources: Vec::new(),
+            env: Vec::new(),
+            seed: None,
+            pool: None,
+            unless_stopped: false,
+        };
+        let texts = ["a", "b", ""];
+        let stages = texts.map(|text| Arc::new(stage(text))).to_vec();
+        let plan = Plan { curriculum: "main".to_owned(), rounds: 1, stages };
+        let mut numbers = Numbers::new(&plan);
+        for (number, stage) in plan.stages.iter().enumerate() {
+            assert_eq!((numbers.get(&stage.name), numbers.get(&name(texts[number]))), (None, None));
+            numbers.add(&stage.name);
+            for (number, text) in texts[..=number].iter().enumerate() {
+                assert_eq!(numbers.get(&plan.stages[number].name), Some(number));
+                assert_eq!(numbers.get(&name(text)), Some(number));
+            }
+        }
     }
 }

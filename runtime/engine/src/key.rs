@@ -7,8 +7,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
 use sswe_cache::{ActionKey, Component, Components, Digest, Value};
-use sswe_compiler::plan::Stage;
+use sswe_compiler::plan::{SourcePath, Stage};
 
 use crate::{Declaration, Stream};
 
@@ -21,8 +22,8 @@ pub(crate) struct Facts {
     pub(crate) declared: Arc<Declaration>,
     /// The values of the environment variables that it reads, by setting.
     pub(crate) env: Vec<(String, String)>,
-    /// The files that it reads.
-    pub(crate) sources: Vec<Source>,
+    /// The digests of the files that it reads, in the order of the stage's sources.
+    pub(crate) sources: SmallVec<[Digest; 1]>,
 }
 
 /// A file or folder that a stage reads.
@@ -84,7 +85,7 @@ fn walk<'a>(stage: &'a Stage, facts: &'a Facts, see: &mut dyn FnMut(Use, &'stati
         spec,
         settings,
         inputs: _,
-        sources: _,
+        sources: paths,
         env: _,
         seed,
         pool: _,
@@ -105,7 +106,7 @@ fn walk<'a>(stage: &'a Stage, facts: &'a Facts, see: &mut dyn FnMut(Use, &'stati
         see(Use::Base, "env", setting, Part::Text(value));
     }
     see(Use::Stage, "spec", "", Part::Digest(Digest::from_bytes(spec.0)));
-    for Source { setting, path: _, digest } in sources {
+    for (SourcePath { setting, path: _ }, digest) in paths.iter().zip(sources) {
         see(Use::Stage, "source", setting, Part::Digest(*digest));
     }
     if let Some(Stream { seed, kind: _, round }) = stream(*seed, stage, *round) {
@@ -152,20 +153,40 @@ pub(crate) fn recipe(stage: &Stage, facts: &Facts, base: Option<Digest>) -> Reci
 
 /// Fields with their names and lengths, one after another, hashed at once: a key is made for each
 /// item, and many small steps of a hash take longer than the hash.
-pub(crate) struct Frame(Vec<u8>);
+pub(crate) struct Frame {
+    /// All of it, while it is short: most are, and then take no memory of their own.
+    short: [u8; 384],
+    length: usize,
+    /// All of it, once it is long.
+    long: Vec<u8>,
+}
 
 impl Frame {
     pub(crate) fn new(domain: &str) -> Frame {
-        let mut frame = Frame(Vec::with_capacity(256));
+        let mut frame = Frame { short: [0; 384], length: 0, long: Vec::new() };
         frame.bytes(domain, &[]);
         frame
     }
 
     pub(crate) fn bytes(&mut self, name: &str, value: &[u8]) {
         for bytes in [name.as_bytes(), value] {
-            self.0.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
-            self.0.extend_from_slice(bytes);
+            self.push(&(bytes.len() as u32).to_le_bytes());
+            self.push(bytes);
         }
+    }
+
+    #[inline]
+    fn push(&mut self, bytes: &[u8]) {
+        let end = self.length + bytes.len();
+        if let Some(place) = self.short.get_mut(self.length..end) {
+            place.copy_from_slice(bytes);
+        } else {
+            if self.long.is_empty() {
+                self.long.extend_from_slice(&self.short[..self.length]);
+            }
+            self.long.extend_from_slice(bytes);
+        }
+        self.length = end;
     }
 
     fn part(&mut self, section: &str, name: &str, part: &Part<'_>) {
@@ -178,7 +199,7 @@ impl Frame {
     }
 
     pub(crate) fn digest(&self) -> Digest {
-        Digest::of(&self.0)
+        Digest::of(if self.long.is_empty() { &self.short[..self.length] } else { &self.long })
     }
 }
 
@@ -264,7 +285,7 @@ mod tests {
         Facts {
             declared: declared.into(),
             env: vec![("url".to_owned(), "a".to_owned())],
-            sources: Vec::new(),
+            sources: SmallVec::new(),
         }
     }
 
@@ -283,19 +304,15 @@ mod tests {
 
     #[test]
     fn what_counts_changes_the_key_and_what_does_not_does_not() {
-        let source = |byte: u8, path: &str| Source {
-            setting: "tasks".to_owned(),
-            path: path.into(),
-            digest: Digest::from_bytes([byte; 32]),
-        };
         let with = |edit: fn(&mut Stage, &mut Facts)| {
             let (mut stage, mut facts) = (stage(), facts());
-            facts.sources.push(source(1, "a"));
+            stage.sources.push(SourcePath { setting: "tasks".to_owned(), path: "a".to_owned() });
+            facts.sources.push(Digest::from_bytes([1; 32]));
             edit(&mut stage, &mut facts);
             key(&stage, &facts)
         };
         let plain = with(|_, _| ());
-        let counts: [fn(&mut Stage, &mut Facts); 10] = [
+        let counts: [fn(&mut Stage, &mut Facts); 11] = [
             |stage, _| stage.kind = StageKind::Score,
             |stage, _| stage.round = Some(2),
             |stage, _| stage.spec = SpecHash([8; 32]),
@@ -304,20 +321,37 @@ mod tests {
             |_, facts| Arc::make_mut(&mut facts.declared).tools[0].1 = "3.13".to_owned(),
             |_, facts| Arc::make_mut(&mut facts.declared).ports = vec!["traces", "more"],
             |_, facts| facts.env[0].1 = "b".to_owned(),
-            |_, facts| facts.sources[0].digest = Digest::from_bytes([2; 32]),
+            |_, facts| facts.sources[0] = Digest::from_bytes([2; 32]),
+            |stage, _| stage.sources[0].setting = "other".to_owned(),
             |_, facts| facts.sources.clear(),
         ];
         let mut keys: Vec<ActionKey> = counts.into_iter().map(with).chain([plain]).collect();
         keys.sort();
         keys.dedup();
-        assert_eq!(keys.len(), 11);
+        assert_eq!(keys.len(), 12);
         let same: [fn(&mut Stage, &mut Facts); 4] = [
             |stage, _| stage.name = StageName(Arc::from("other/r1/solve")),
             |stage, _| stage.pool = Some("cpu".to_owned()),
             |stage, _| stage.unless_stopped = true,
-            |_, facts| facts.sources[0].path = "elsewhere".into(),
+            |stage, _| stage.sources[0].path = "elsewhere".to_owned(),
         ];
         assert!(same.into_iter().all(|edit| with(edit) == plain));
+    }
+
+    #[test]
+    fn a_frame_is_the_same_short_and_long() {
+        let value = [7; 200];
+        let mut expected: Vec<u8> = Vec::new();
+        let mut frame = Frame::new("domain");
+        expected.extend(b"\x06\0\0\0domain\0\0\0\0");
+        for size in (0..200).step_by(23) {
+            assert_eq!(frame.digest(), Digest::of(&expected));
+            frame.bytes("n", &value[..size]);
+            expected.extend(b"\x01\0\0\0n");
+            expected.extend((size as u32).to_le_bytes());
+            expected.extend(&value[..size]);
+        }
+        assert_eq!(frame.digest(), Digest::of(&expected));
     }
 
     #[test]

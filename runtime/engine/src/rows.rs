@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use sswe_cache::{ActionKey, Actions, Digest, Output, Store};
+use smallvec::SmallVec;
+use sswe_cache::{ActionKey, Digest, Output, Outputs, Store};
 
 /// From this many stages on, one scan of all rows is cheaper than a look-up for each.
 const SCAN: usize = 400;
@@ -11,7 +12,7 @@ const SCAN: usize = 400;
 /// Rows of the store, and of this run.
 pub(crate) struct Rows {
     store: Store,
-    all: Option<Actions>,
+    all: Option<Outputs>,
     made: HashMap<ActionKey, Fresh>,
 }
 
@@ -26,7 +27,7 @@ pub(crate) struct Fresh {
 /// What a stage gave: by port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Given {
-    pub(crate) ports: Vec<Port>,
+    pub(crate) ports: SmallVec<[Port; 1]>,
     /// How many items it had.
     pub(crate) items: u64,
 }
@@ -85,7 +86,7 @@ impl OutputName<'_> {
 
 impl Given {
     pub(crate) fn new() -> Given {
-        Given { ports: Vec::new(), items: 1 }
+        Given { ports: SmallVec::new(), items: 1 }
     }
 
     /// Adds an output of a stage's row, if it is that of one of its ports.
@@ -106,14 +107,14 @@ impl Given {
 
 impl Rows {
     pub(crate) fn new(store: &Store, stages: usize) -> sswe_cache::Result<Rows> {
-        let all = if stages >= SCAN { Some(store.actions()?) } else { None };
+        let all = if stages >= SCAN { Some(store.outputs()?) } else { None };
         Ok(Rows { store: store.clone(), all, made: HashMap::new() })
     }
 
     /// Gets ready for that many look-ups.
     pub(crate) fn expect(&mut self, lookups: usize) -> sswe_cache::Result<()> {
         if self.all.is_none() && lookups >= SCAN {
-            self.all = Some(self.store.actions()?);
+            self.all = Some(self.store.outputs()?);
         }
         Ok(())
     }
@@ -129,8 +130,8 @@ impl Rows {
             return Ok(true);
         }
         if let Some(all) = &self.all {
-            let Some(hit) = all.get(key) else { return Ok(false) };
-            hit.outputs().for_each(|(name, body, sidecar)| see(name, body, sidecar));
+            let Some(outputs) = all.get(key) else { return Ok(false) };
+            outputs.for_each(|(name, body, sidecar)| see(name, body, sidecar));
             return Ok(true);
         }
         let Some(action) = self.store.action(key)? else { return Ok(false) };
@@ -142,9 +143,7 @@ impl Rows {
     pub(crate) fn touch(&self, keys: &[ActionKey], batch: &mut sswe_cache::Batch) -> sswe_cache::Result<()> {
         for key in keys {
             if let Some(all) = &self.all {
-                if let Some(hit) = all.get(key) {
-                    batch.touch_hit(&hit);
-                }
+                batch.touch_key(all, key);
             } else if let Some(action) = self.store.action(key)? {
                 batch.touch(&action);
             }
@@ -167,7 +166,7 @@ impl Rows {
             self.made.remove(key);
         }
         if self.all.is_some() {
-            self.all = Some(self.store.actions()?);
+            self.all = Some(self.store.outputs()?);
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! Ending a run: what it comes to, and what is noted of it.
 
+use std::collections::BTreeMap;
+
 use sswe_cache::{Batch, Digest, RootKind, RunId, RunStatus, Store, Target};
 use sswe_compiler::plan::{Plan, StageKind};
 use tokio::time::Instant;
@@ -85,24 +87,36 @@ fn finished(ok: bool, tally: Tally, begun: Instant, result: Option<Digest>, reas
 
 /// Hashes everything that a curriculum means, when all of it is there.
 fn result_of(graph: &Graph, stages: &[Progress]) -> Option<Digest> {
-    let mut outputs = Vec::new();
+    // By kind, then round: neither labels nor the order of a file count.
+    let mut outputs: BTreeMap<(&str, Option<u32>), Vec<Digest>> = BTreeMap::new();
     for (node, stage) in graph.nodes.iter().zip(stages) {
         match stage {
             Progress::Done(given) if is_meant(node.stage.kind) => {
-                outputs.push((node.stage.kind.as_str(), node.stage.round, digest_of(given)));
+                let group = outputs.entry((node.stage.kind.as_str(), node.stage.round));
+                group.or_default().push(digest_of(given));
             }
             Progress::Done(_) | Progress::Skipped => (),
             Progress::Waiting(_) | Progress::Active(_) | Progress::Failed => return None,
         }
     }
-    // Sorted: neither labels nor the order of a file count.
-    outputs.sort_unstable();
     let mut frame = Frame::new("sswe.result.v1");
-    for (kind, round, digest) in outputs {
-        frame.bytes(kind, &round.map_or(0, |round| 1 + u64::from(round)).to_le_bytes());
-        frame.bytes("digest", digest.as_bytes());
+    for ((kind, round), mut digests) in outputs {
+        sort(&mut digests);
+        for digest in digests {
+            frame.bytes(kind, &round.map_or(0, |round| 1 + u64::from(round)).to_le_bytes());
+            frame.bytes("digest", digest.as_bytes());
+        }
     }
     Some(frame.digest())
+}
+
+/// Sorts digests. Their first bytes nearly always decide, and compare as one number.
+fn sort(digests: &mut [Digest]) {
+    let first = |digest: &Digest| {
+        let [a, b, c, d, e, f, g, h, ..] = *digest.as_bytes();
+        u64::from_be_bytes([a, b, c, d, e, f, g, h])
+    };
+    digests.sort_unstable_by(|a, b| first(a).cmp(&first(b)).then_with(|| a.cmp(b)));
 }
 
 /// Says whether what a kind of stage gives is what a curriculum is for, not a means to it.
@@ -129,8 +143,9 @@ impl<W: Work> Dispatch<'_, W> {
     /// Makes sure that what nothing else reads is there: all else is missed when it is needed.
     pub(super) fn check_ends(&mut self) -> Result<(), Error> {
         let mut ends = Vec::new();
-        for (index, node) in self.graph.nodes.iter().enumerate() {
-            let known = matches!(self.stages[index], Progress::Done(_)) && node.readers.is_empty();
+        for index in 0..self.graph.nodes.len() {
+            let known = matches!(self.stages[index], Progress::Done(_));
+            let known = known && self.graph.readers(index).is_empty();
             if let Some(key) = self.keys[index].filter(|_| known) {
                 self.rows.see(&key, |_, body, _| ends.push((body, index)))?;
                 self.rows.see(&parts_key(&key), |_, body, _| ends.push((body, index)))?;

@@ -1,6 +1,7 @@
 //! The dispatcher: it alone decides, and knows how far everything is.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -78,7 +79,7 @@ pub(super) struct Dispatch<'r, W> {
     pub(super) tallies: Vec<Tally>,
     /// Stages whose inputs are known. In the order of the plan: a round is finished before the
     /// next one begins, as far as possible.
-    pub(super) ready: BTreeSet<usize>,
+    pub(super) ready: BinaryHeap<Reverse<usize>>,
     pub(super) used: Vec<ActionKey>,
 
     pub(super) flights: HashMap<ActionKey, Flight>,
@@ -139,7 +140,7 @@ pub(super) async fn dispatch<W: Work>(
         keys: vec![None; count],
         doubted: vec![false; count],
         tallies: vec![Tally::default(); count],
-        ready: BTreeSet::new(),
+        ready: BinaryHeap::new(),
         used: Vec::new(),
         flights: HashMap::new(),
         closing: HashMap::new(),
@@ -189,7 +190,7 @@ impl<W: Work> Dispatch<'_, W> {
         self.queues.iter_mut().for_each(VecDeque::clear);
         self.later.clear();
         let first = self.graph.nodes.iter().enumerate().filter(|(_, node)| node.wanted && node.waits == 0);
-        self.ready = first.map(|(index, _)| index).collect();
+        self.ready = first.map(|(index, _)| Reverse(index)).collect();
     }
 
     async fn drive(&mut self, cancel: &mut watch::Receiver<u32>) -> Result<(), Error> {
@@ -203,7 +204,7 @@ impl<W: Work> Dispatch<'_, W> {
                 self.kill();
             }
             while self.halt.is_none()
-                && let Some(index) = self.ready.pop_first()
+                && let Some(Reverse(index)) = self.ready.pop()
             {
                 self.resolve(index)?;
             }

@@ -11,7 +11,7 @@ use super::dispatch::{Dispatch, Over};
 use super::progress::{Flight, Progress};
 use crate::context::Kept;
 use crate::key::stream_of;
-use crate::{Context, Error, Event, Work};
+use crate::{Context, Error, Event, Source, Work};
 
 impl<W: Work> Dispatch<'_, W> {
     /// Adds an action to those that will run.
@@ -63,13 +63,18 @@ impl<W: Work> Dispatch<'_, W> {
     fn spawn(&mut self, group: usize, key: ActionKey) -> Result<(), Error> {
         let Some(flight) = self.flights.get_mut(&key) else { return Ok(()) };
         let node = &self.graph.nodes[flight.node];
+        let sources = node.stage.sources.iter().zip(&node.facts.sources).map(|(source, digest)| Source {
+            setting: source.setting.clone(),
+            path: self.options.base.join(&source.path),
+            digest: *digest,
+        });
         let context = Context {
             stage: node.stage.clone(),
             node: flight.node,
             item: flight.item.clone(),
             label: flight.label.clone(),
             inputs: flight.inputs.clone(),
-            sources: node.facts.sources.clone().into(),
+            sources: sources.collect(),
             stream: stream_of(&node.stage),
             recipe: node.recipe,
             attempt: flight.attempt,

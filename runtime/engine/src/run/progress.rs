@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
 use sswe_cache::{ActionKey, Components, Digest};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
@@ -50,6 +51,9 @@ pub(super) struct Reading {
     pub(super) digest: Digest,
     pub(super) list: bool,
 }
+
+/// What a stage reads.
+pub(super) type Readings = SmallVec<[Reading; 4]>;
 
 /// An action that runs, or waits to.
 pub(super) struct Flight {

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
 use sswe_cache::{ActionKey, Components, Digest};
 use sswe_compiler::plan::Shape;
 use tokio::time::Instant;
 
 use super::dispatch::Dispatch;
 use super::draws::Draws;
-use super::progress::{Active, Flight, Progress, Reading, Waiter, item_components};
+use super::progress::{Active, Flight, Progress, Reading, Readings, Waiter, item_components};
 use super::settle::parts_key;
+use crate::graph::Gate;
 use crate::key::{Level, Own, action_key};
 use crate::rows::{Given, OutputName};
 use crate::{Entry, Error, Event, Fault, Inputs, Item, Tally, Work, manifest, why};
@@ -80,8 +82,8 @@ impl<W: Work> Dispatch<'_, W> {
     }
 
     /// Returns what a stage reads, as it is now: by port, then round, then digest.
-    pub(super) fn readings(&self, index: usize, without: Option<usize>) -> Vec<Reading> {
-        let mut found = Vec::with_capacity(self.graph.nodes[index].needs.len());
+    pub(super) fn readings(&self, index: usize, without: Option<usize>) -> Readings {
+        let mut found = Readings::new();
         for (at, need) in self.graph.nodes[index].needs.iter().enumerate() {
             let Progress::Done(given) = &self.stages[need.from] else { continue };
             if let Some(port) = given.port(need.output)
@@ -102,8 +104,9 @@ impl<W: Work> Dispatch<'_, W> {
 
     fn stage_key(&self, index: usize, readings: &[Reading]) -> ActionKey {
         let node = &self.graph.nodes[index];
-        let inputs: Vec<(&str, Digest)> = pairs(readings);
-        let until = self.graph.judges(index, |gate| pairs(&self.readings(gate.node, Some(gate.hole))));
+        let inputs = pairs(readings);
+        let judging = |gate: &Gate| pairs(&self.readings(gate.node, Some(gate.hole))).into_vec();
+        let until = self.graph.judges(index, judging);
         action_key(&node.recipe.shared, &Own { level: Level::Stage, inputs: &inputs, draw: None, until })
     }
 
@@ -133,7 +136,7 @@ impl<W: Work> Dispatch<'_, W> {
         self.give(index, found, tally, 0.0, String::new())
     }
 
-    fn begin_stage(&mut self, index: usize, key: ActionKey, readings: Vec<Reading>) -> Result<(), Error> {
+    fn begin_stage(&mut self, index: usize, key: ActionKey, readings: Readings) -> Result<(), Error> {
         let graph = self.graph;
         let node = &graph.nodes[index];
         let shared = self.shared_of(index);
@@ -343,7 +346,7 @@ impl<W: Work> Dispatch<'_, W> {
     }
 }
 
-fn pairs(readings: &[Reading]) -> Vec<(&'static str, Digest)> {
+fn pairs(readings: &[Reading]) -> SmallVec<[(&'static str, Digest); 4]> {
     readings.iter().map(|reading| (reading.port, reading.digest)).collect()
 }
 

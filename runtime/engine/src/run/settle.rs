@@ -1,5 +1,6 @@
 //! What follows when an item is over, and when it is durable.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -350,11 +351,11 @@ impl<W: Work> Dispatch<'_, W> {
 
     /// One stage fewer to wait for.
     pub(super) fn tell_readers(&mut self, index: usize) -> Result<(), Error> {
-        for &reader in &self.graph.nodes[index].readers {
+        for &reader in self.graph.readers(index) {
             if let Progress::Waiting(left) = &mut self.stages[reader] {
                 *left -= 1;
                 if *left == 0 {
-                    self.ready.insert(reader);
+                    self.ready.push(Reverse(reader));
                 }
             }
         }
