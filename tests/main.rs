@@ -4,6 +4,7 @@
 #![allow(clippy::print_stderr, reason = "what is skipped or pending is said aloud")]
 
 mod cli;
+mod curriculum;
 mod examples;
 mod language;
 mod mutation;

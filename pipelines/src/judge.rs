@@ -25,7 +25,7 @@ pub(crate) async fn statuses(
 ) -> Result<Statuses, Fault> {
     let work = async {
         let trusted: Vec<String> = repo.suite.trusted().map(str::to_owned).collect();
-        let ask = Ask { changed: changed.clone(), tests: Tests::Only(trusted), wall, ..Ask::default() };
+        let ask = Ask { changed: changed.clone(), tests: Tests::Only(trusted), ..Ask::default() };
         let statuses = by_id(&tools.measure(repo, ask).await?);
         Ok(vec![Artifact::new("statuses", artifact::encode(&statuses))])
     };

@@ -3,11 +3,13 @@
 pub mod artifact;
 pub mod library;
 mod diff;
+pub mod harness;
 mod judge;
 mod pipeline;
 mod planting;
 mod python;
 mod random;
+pub mod rewriter;
 mod setting;
 mod shelf;
 mod stage;

@@ -4,14 +4,18 @@ use std::sync::Arc;
 
 use sswe_cache::Digest;
 use sswe_compiler::plan::{Shape, Stage, StageKind};
+use tokio::sync::OnceCell;
 use sswe_engine::{Context, Declaration, Fault, Inputs, Item, Made, Work};
 
 use crate::artifact::{Env, Suite, Tree};
-use crate::harness::{Ask, Bench, Harness, Report, Trouble};
+use crate::harness::{self, Ask, Bench, Harness, Report, Trouble};
 use crate::python::Python;
 use crate::rewriter::Taste;
 use crate::shelf::{Shelf, Shelved};
 use crate::{setting, stage};
+
+/// Repositories whose tests are kept ready to run.
+const WARM: usize = 32;
 
 /// Unguided draws for each task that is wanted: what is not found by then is not there.
 const DRAWS_FOR_EACH: u64 = 20;
@@ -27,14 +31,14 @@ pub struct Pipeline {
 pub(crate) struct Tools {
     pub(crate) python: Python,
     pub(crate) shelf: Shelf,
-    pub(crate) harness: Harness,
+    harness: OnceCell<Harness>,
 }
 
 impl Pipeline {
     /// Makes the stages; they will use the `python3` of the search path.
     pub fn new() -> Pipeline {
         let python = Python::default();
-        Pipeline { tools: Tools { harness: Harness::new(), python, shelf: Shelf::default() } }
+        Pipeline { tools: Tools { python, shelf: Shelf::default(), harness: OnceCell::new() } }
     }
 }
 
@@ -66,8 +70,29 @@ impl Tools {
                 env.python
             )));
         }
-        let bench = Bench { id: *digest, files: files.clone(), command: suite.command.clone(), limits: suite.limits.clone() };
-        self.harness.measure(&bench, ask).await.map_err(|Trouble::Infra(why)| Fault::Infra(why))
+        let bench = Bench {
+            id: digest.to_string(),
+            tree: files.clone(),
+            command: suite.command.clone(),
+            limits: suite.limits.clone(),
+            network: suite.network,
+            site: Vec::new(),
+        };
+        let program = &self.python.facts().map_err(Fault::Infra)?.path;
+        let start = || async {
+            let python = harness::Python::find(program).await?;
+            let jobs = std::thread::available_parallelism().map_or(1, usize::from);
+            Ok(Harness::new(python, jobs, WARM))
+        };
+        let harness = self.harness.get_or_try_init(start).await.map_err(fault)?;
+        harness.measure(&bench, ask).await.map_err(fault)
+    }
+}
+
+fn fault(trouble: Trouble) -> Fault {
+    match trouble {
+        Trouble::Infra(why) => Fault::Infra(why),
+        Trouble::Refused(why) => Fault::Failed(why),
     }
 }
 

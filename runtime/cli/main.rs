@@ -10,6 +10,7 @@ mod request;
 mod saved;
 mod store;
 mod style;
+mod summary;
 
 use std::process::ExitCode;
 

@@ -88,8 +88,6 @@ pub struct Function {
     pub path: String,
     /// Its name, with the classes and functions around it: `Ledger.post`.
     pub name: String,
-    /// Its first line, from 1.
-    pub line: u32,
 }
 
 /// A test as the baseline knows it.

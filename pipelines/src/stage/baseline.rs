@@ -44,7 +44,9 @@ pub(crate) async fn run(context: &Context, tools: &Tools) -> Result<Made, Fault>
         let trace = if run == 0 { Trace::Functions } else { Trace::Off };
         let ask = Ask { tests: Tests::All, trace, ..Ask::default() };
         let report = tools.measure_raw(&digest, &files, &env, &suite, ask).await?;
-        suite.unloadable.extend(report.unloadable);
+        for (module, raised) in report.unloadable {
+            suite.unloadable.insert(module, format!("{}: {}", raised.exception, raised.message));
+        }
         times = report.cpu_us;
         for test in report.tests {
             seen.entry(test.id.clone()).or_default().push(test);

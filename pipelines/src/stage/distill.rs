@@ -4,7 +4,7 @@ use sswe_cache::Digest;
 use sswe_engine::{Artifact, Context, Fault, Made};
 
 use crate::artifact::{self, Attempt, Outcome, Traces};
-use crate::rewriter::{self, Lessons};
+use crate::rewriter::{self, Distill};
 use crate::setting;
 
 pub(crate) async fn run(context: &Context) -> Result<Made, Fault> {
@@ -13,8 +13,13 @@ pub(crate) async fn run(context: &Context) -> Result<Made, Fault> {
     if model != "solver" {
         return Err(Fault::Failed(format!("model `{model}` cannot be asked yet: use `solver`")));
     }
-    let learn_from = setting::words(stage, "learn_from")?;
-    let lessons = Lessons {
+    let learn_from = setting::words(stage, "learn_from")?.into_iter().map(|word| match word {
+        "passed" => Outcome::Passed,
+        "partial" => Outcome::Partial,
+        _ => Outcome::Failed,
+    });
+    let lessons = Distill {
+        learn_from: learn_from.collect(),
         dedupe: setting::number(stage, "dedupe")?,
         coverage: setting::count(stage, "coverage")? as u32,
     };
@@ -22,11 +27,6 @@ pub(crate) async fn run(context: &Context) -> Result<Made, Fault> {
     for traces in super::read_port::<Traces>(context, "traces").await? {
         let Traces { schema, task, repo, statement, observed, attempts: made } = traces;
         for (at, traced) in made.into_iter().enumerate() {
-            let is_wanted = learn_from.contains(&match traced.outcome {
-                Outcome::Passed => "passed",
-                Outcome::Partial => "partial",
-                Outcome::Failed => "failed",
-            });
             let attempt = Attempt {
                 schema: schema.clone(),
                 task: task.clone(),
@@ -38,9 +38,7 @@ pub(crate) async fn run(context: &Context) -> Result<Made, Fault> {
                 feedback: traced.feedback,
                 outcome: traced.outcome,
             };
-            if is_wanted {
-                attempts.push((Digest::of(&artifact::encode(&attempt)).to_string(), attempt));
-            }
+            attempts.push((Digest::of(&artifact::encode(&attempt)).to_string(), attempt));
         }
     }
     let cards = rewriter::distill(&attempts, &lessons);

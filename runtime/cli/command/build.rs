@@ -12,7 +12,7 @@ use std::{
 use sswe_cache::Store;
 use sswe_compiler::{project, sweep};
 use sswe_engine::{Cancel, End, Options, RunEvent, chrome_trace};
-use sswe_pipelines::Pipeline;
+use sswe_pipelines::{Pipeline, summary::Reader};
 
 use super::open_checked;
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
     live::{self, Sinks},
     load::{self, Opened},
     request::{self, Chosen},
-    saved, store, style,
+    saved, store, style, summary,
 };
 
 pub(crate) fn run(args: &args::Build) -> Result<u8, Failure> {
@@ -147,8 +147,8 @@ impl Builder<'_> {
             .build()
             .map_err(|error| Failure::file(format!("cannot start: {error}")))?;
         let ran = runtime.block_on(sswe_engine::run(&of.plan, self.store, self.work.clone(), &options));
-        // The sender is part of the options: without it, the watching thread would not end.
-        drop(options);
+                // The sender is part of the options: without it, the watching thread would not end.
+        let options = Options { listener: None, ..options };
         let after = self.kept.last().map_or(0.0, |event| event.at_s);
         self.kept.extend(watch.finish().into_iter().map(|mut event| {
             event.at_s += after;
@@ -157,6 +157,9 @@ impl Builder<'_> {
         // A killed item may sit in a system call; the process does not wait for it.
         runtime.shutdown_background();
         let finished = ran.map_err(|error| request::refused(&error, opened, &of.plan))?;
+        if self.args.output == Plain::Human {
+            self.sum_up(of, &options)?;
+        }
         Ok(match finished.end {
             End::Done => exit::OK,
             End::Failed => exit::STAGE_FAILED,
@@ -164,6 +167,16 @@ impl Builder<'_> {
             End::Interrupted => exit::INTERRUPTED,
             End::Stopped(_) => exit::LIMIT_REACHED,
         })
+    }
+
+    /// Prints what each round came to, as far as there are rounds.
+    fn sum_up(&self, of: &Chosen, options: &Options) -> Result<(), Failure> {
+        let broken = |why: String| Failure::file(format!("cannot sum up what was built: {why}"));
+        let outputs = sswe_engine::outputs(&of.plan, self.store, &*self.work, options)
+            .map_err(|error| broken(error.to_string()))?;
+        let summary = sswe_pipelines::summary::summary(&of.plan, Reader::new(self.store, &outputs)).map_err(broken)?;
+        style::print(&summary::table(&summary));
+        Ok(())
     }
 
     /// Returns what the store notes of the run, for `sswe log`.

@@ -3,7 +3,7 @@
 use sswe_engine::Context;
 
 use super::{Said, reject};
-use crate::artifact::Task;
+use crate::artifact::{Task, Tree};
 use crate::pipeline::Tools;
 use crate::setting;
 
@@ -27,7 +27,7 @@ pub(super) async fn judge(context: &Context, tools: &Tools, task: &Task) -> Said
             continue;
         };
         let known = match is_strict {
-            true => repo.source.defines(last) || is_exception(last),
+            true => defines(&repo.files, last) || is_exception(last),
             false => repo.files.iter().any(|(path, _)| repo.files.text(path).is_some_and(|text| text.contains(last))),
         };
         if !known && !repo.suite.tests.contains_key(name) {
@@ -46,6 +46,17 @@ fn is_identifier(text: &str) -> bool {
     let mut all = text.chars();
     all.next().is_some_and(|first| first.is_alphabetic() || first == '_')
         && all.all(|next| next.is_alphanumeric() || next == '_')
+}
+
+/// Returns whether some file defines a function or class of that name.
+fn defines(files: &Tree, name: &str) -> bool {
+    let is_it = |line: &str| {
+        let line = line.trim_start();
+        let line = line.strip_prefix("async ").unwrap_or(line);
+        let rest = line.strip_prefix("def ").or_else(|| line.strip_prefix("class "));
+        rest.and_then(|rest| rest.strip_prefix(name)).is_some_and(|rest| rest.starts_with(['(', ':', '[', ' ']))
+    };
+    files.iter().any(|(path, _)| files.text(path).is_some_and(|text| text.lines().any(is_it)))
 }
 
 /// Exceptions of the language itself are defined in no repository.

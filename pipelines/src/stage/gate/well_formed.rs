@@ -5,7 +5,7 @@ use sswe_engine::{Context, Fault};
 use super::{Said, reject};
 use crate::artifact::Task;
 use crate::pipeline::Tools;
-use crate::{diff, rewriter, setting};
+use crate::{diff, setting};
 
 pub(super) async fn judge(context: &Context, tools: &Tools, task: &Task) -> Said {
     let stage = context.stage();
@@ -32,7 +32,7 @@ pub(super) async fn judge(context: &Context, tools: &Tools, task: &Task) -> Said
         if old == new {
             return reject("it changes nothing", path.clone());
         }
-        if path.ends_with(".py") && !rewriter::parses(new) {
+        if path.ends_with(".py") && !parses(new) {
             return reject("it does not parse", path.clone());
         }
         lines += diff::changed_lines(old, new);
@@ -41,4 +41,11 @@ pub(super) async fn judge(context: &Context, tools: &Tools, task: &Task) -> Said
         return reject("it changes too many lines", format!("{lines} of {most_lines}"));
     }
     Ok::<_, Fault>(None)
+}
+
+/// Returns whether a text is Python that parses.
+fn parses(text: &str) -> bool {
+    let mut parser = tree_sitter::Parser::new();
+    let is_ready = parser.set_language(&tree_sitter_python::LANGUAGE.into()).is_ok();
+    is_ready && parser.parse(text, None).is_some_and(|tree| !tree.root_node().has_error())
 }

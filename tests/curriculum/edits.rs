@@ -1,0 +1,164 @@
+//! After an edit, only what it can change runs, and the result is that of a fresh store.
+
+use super::site::Site;
+
+/// A small generator of numbers.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 33) as usize % bound
+    }
+
+    fn of<'a>(&mut self, list: &[&'a str]) -> &'a str {
+        list[self.below(list.len())]
+    }
+}
+
+/// What of the file may change: each a setting with its possible texts.
+#[derive(Clone)]
+struct Shape {
+    runs: &'static str,
+    digits: &'static str,
+    order: usize,
+    mode: &'static str,
+    select: &'static str,
+    rounds: &'static str,
+    valid: &'static str,
+    comment: usize,
+    word: &'static str,
+}
+
+impl Shape {
+    fn text(&self) -> String {
+        let Shape { runs, digits, order, mode, select, rounds, valid, comment, word: _ } = self;
+        let own = ["picky\n    no_todo", "no_todo\n    picky"][*order];
+        let note = "# noted\n".repeat(*comment);
+        format!(
+            "sswe 1\n{note}
+gate picky {{ run = 'case $(md5sum < \"$CANDIDATE\") in [{digits}]*) exit 0 ;; *) exit 1 ;; esac', cost = static }}
+gate no_todo {{ run = '! grep -q TODO \"$CANDIDATE\"', cost = static }}
+seeds core {{ dir \"seeds/ledger\" {{ test = 'python -m unittest' }} }}
+seeds exam {{ dir \"seeds/slots\" {{ test = 'python -m unittest' }} }}
+model base {{ backend = rewriter }}
+validation practice {{ from = exam, size = 3 }}
+curriculum main {{
+  seeds = core, solver = base, rounds = {rounds}
+  warm_start {{ tasks = 6 }}
+  bootstrap {{ tasks = 3 }}
+  solve {{ attempts = 3 }}
+  distill {{ coverage = 1 }}
+  generate {{ valid = {valid}, group = 2 }}
+  gates {{
+    well_formed
+    grounded
+    {own}
+    stable {{ runs = {runs} }}
+    separates
+  }}
+  score {{ against = practice, mode = {mode} }}
+  select {{ {select} }}
+  evaluate {{ attempts = 2 }}
+}}
+"
+        )
+    }
+
+    fn change(&mut self, random: &mut Random) {
+        match random.below(10) {
+            0 => self.runs = random.of(&["1", "2", "3"]),
+            1..=3 => self.digits = random.of(&["0-9a-f", "0-9a", "2-9a-f", "0-9c-f", "4-9a-e"]),
+            4 => self.order = 1 - self.order,
+            5 => self.mode = random.of(&["cosine", "dot", "difficulty", "uncertainty", "variance", "random"]),
+            6 => {
+                self.select = random.of(&["growth = union", "growth = replace", "top = 50%", "min_score = -0.5"]);
+            }
+            7 => self.rounds = random.of(&["1", "2"]),
+            8 => self.valid = random.of(&["2", "3"]),
+            _ => match random.below(3) {
+                0 => self.comment += 1,
+                _ => self.word = random.of(&["posted", "booked", "entered"]),
+            },
+        }
+    }
+}
+
+/// Some edits of a few; `SSWE_TEST_EDITS` makes it more.
+#[test]
+fn incremental_equals_clean() {
+    let edits = std::env::var("SSWE_TEST_EDITS").ok().and_then(|n| n.parse().ok()).unwrap_or(10);
+    let site = Site::tiny();
+    let mut random = Random(0x5357_4553);
+    let mut shape = Shape {
+        runs: "2",
+        digits: "0-9a-f",
+        order: 0,
+        mode: "cosine",
+        select: "growth = replace",
+        rounds: "2",
+        valid: "2",
+        comment: 0,
+        word: "posted",
+    };
+    let readme = "seeds/ledger/ledger/notes.py";
+    let (mut changed, mut last) = (0, None);
+    for edit in 0..edits {
+        shape.change(&mut random);
+        site.write("tiny.sswe", &shape.text());
+        site.write(readme, &format!("\"\"\"What was {}.\"\"\"\n", shape.word));
+        let built = site.built("store", "");
+        let fresh = site.built(&format!("fresh-{edit}"), "");
+        for (stage, digest) in &fresh.digests {
+            assert_eq!(built.digests.get(stage), Some(digest), "edit {edit}: {stage}\n{}", shape.text());
+        }
+        assert_eq!(built.result, fresh.result, "edit {edit}\n{}", shape.text());
+        let again = site.built("store", "");
+        assert_eq!(again.ran, 0, "edit {edit}: {:?}", again.stages);
+        if last.is_some() && last != built.result {
+            changed += 1;
+        }
+        last = built.result;
+        let _ = std::fs::remove_dir_all(site.folder.path(&format!("fresh-{edit}")));
+    }
+    eprintln!("{edits} edits, {changed} changed the result");
+    assert!(changed * 3 >= edits - 1, "only {changed} of {edits} edits changed the result");
+}
+
+#[test]
+fn more_runs_of_a_gate_run_only_what_is_more() {
+    let site = Site::tiny();
+    let first = site.built("store", "");
+    site.edit("tiny.sswe", "stable { runs = 2 }", "stable { runs = 4 }");
+    let second = site.built("store", "");
+    // The gate judges again from what it remembers and two more runs; nothing flips, so nothing else runs.
+    let gates = second.of("gates.stable");
+    assert!(gates > 0 && second.ran == gates, "{:?}", second.stages);
+    assert_eq!(second.result.is_some(), first.result.is_some());
+    assert!(second.reasons["main/r1/gates.stable"].contains("`runs` 2 -> 4"), "{:?}", second.reasons);
+}
+
+#[test]
+fn a_selection_reruns_what_comes_after_it() {
+    let site = Site::tiny();
+    site.built("store", "");
+    site.edit("tiny.sswe", "select   { growth = replace }", "select { growth = replace }\n  round 3 { select { top = 50% } }");
+    let second = site.built("store", "");
+    let allowed = ["main/r3/select", "main/r3/train.", "main/r3/evaluate."];
+    for stage in second.stages.keys() {
+        assert!(allowed.iter().any(|start| stage.starts_with(start)), "{stage} ran: {:?}", second.stages);
+    }
+    assert!(second.of("main/r3/select") == 1);
+}
+
+#[test]
+fn scores_are_taken_from_gradients_that_are_there() {
+    let site = Site::tiny();
+    site.built("store", "");
+    site.edit("tiny.sswe", "score    { against = practice }", "score { against = practice, mode = dot }");
+    let second = site.built("store", "");
+    assert_eq!(second.of("main/r1/gradient"), 0, "{:?}", second.stages);
+    assert_eq!(second.of("main/r1/score"), 1);
+}
