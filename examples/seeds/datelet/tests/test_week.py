@@ -39,6 +39,19 @@ class IsoWeeks(unittest.TestCase):
     def test_long_years(self):
         self.assertEqual([year for year in range(2014, 2027) if weeks_in_year(year) == 53], [2015, 2020, 2026])
 
+    def test_long_year_from_a_thursday(self):
+        self.assertEqual([weeks_in_year(year) for year in (2009, 1976)], [53, 53])
+
+    def test_first_days_of_years(self):
+        found = [iso_week(Day(year, 1, 1))[:2] for year in (2018, 2019, 2020, 2015, 2016, 2017)]
+        self.assertEqual(found, [(2018, 1), (2019, 1), (2020, 1), (2015, 1), (2015, 53), (2016, 52)])
+
+    def test_mondays_of_first_weeks(self):
+        found = [str(from_iso_week(year, 1)) for year in (2018, 2019, 2020, 2015, 2016, 2017)]
+        self.assertEqual(
+            found, ["2018-01-01", "2018-12-31", "2019-12-30", "2014-12-29", "2016-01-04", "2017-01-02"]
+        )
+
     def test_short_year(self):
         self.assertEqual(weeks_in_year(2023), 52)
 

@@ -38,6 +38,9 @@ class Islands(unittest.TestCase):
     def test_largest_first(self):
         self.assertEqual(islands(from_text("z -> y\nb -> a\nc -> a")), [["a", "b", "c"], ["y", "z"]])
 
+    def test_size_before_name(self):
+        self.assertEqual(islands(from_text("a\nc -> b")), [["b", "c"], ["a"]])
+
     def test_equal_sizes_by_name(self):
         self.assertEqual(islands(from_text("q\np")), [["p"], ["q"]])
 

@@ -40,6 +40,9 @@ class Lookup(unittest.TestCase):
     def test_nested(self):
         self.assertEqual(get(self.CONFIG, "a.b.1.c"), 20)
 
+    def test_digits_in_a_scalar(self):
+        self.assertIsNone(get({"a": "xyz"}, "a.0"))
+
     def test_index_past_the_end(self):
         self.assertEqual(get(self.CONFIG, "a.b.2", "none"), "none")
 
