@@ -85,10 +85,11 @@ class IsoWeeks(unittest.TestCase):
 
 
 class Workdays(unittest.TestCase):
-    MONDAY = Day(2024, 7, 1)
+    def setUp(self):
+        self.monday = Day(2024, 7, 1)
 
     def count(self, days, *holidays):
-        return workdays_between(self.MONDAY, self.MONDAY.add_days(days), holidays)
+        return workdays_between(self.monday, self.monday.add_days(days), holidays)
 
     def test_whole_weeks(self):
         self.assertEqual(self.count(14), 10)
@@ -103,7 +104,7 @@ class Workdays(unittest.TestCase):
         self.assertEqual(workdays_between(Day(2024, 7, 5), Day(2024, 7, 8)), 1)
 
     def test_backwards(self):
-        self.assertEqual(workdays_between(Day(2024, 7, 9), self.MONDAY, [Day(2024, 7, 2)]), -5)
+        self.assertEqual(workdays_between(Day(2024, 7, 9), self.monday, [Day(2024, 7, 2)]), -5)
 
     def test_holiday(self):
         self.assertEqual(self.count(7, Day(2024, 7, 4)), 4)
@@ -115,7 +116,7 @@ class Workdays(unittest.TestCase):
         self.assertEqual(self.count(7, Day(2024, 7, 6)), 5)
 
     def test_holiday_at_the_start_counts(self):
-        self.assertEqual(self.count(7, self.MONDAY), 4)
+        self.assertEqual(self.count(7, self.monday), 4)
 
     def test_holiday_at_the_end_does_not(self):
         self.assertEqual(self.count(7, Day(2024, 7, 8)), 5)

@@ -46,6 +46,10 @@ class Putting(unittest.TestCase):
     def test_limit(self):
         self.assertEqual(self.basket.put(Item("pen", 150, 97)).quantity, 99)
 
+    def test_too_many_at_once(self):
+        with self.assertRaisesRegex(BasketError, "^no more than 99 of ink$"):
+            self.basket.put(Item("ink", 5, 100))
+
     def test_over_the_limit(self):
         with self.assertRaisesRegex(BasketError, "^no more than 99 of pen$"):
             self.basket.put(Item("pen", 150, 98))

@@ -54,6 +54,9 @@ class Conditions(unittest.TestCase):
     def test_in(self):
         self.assertEqual((value("n in (4, 5)"), value("n in (4, 6)")), (True, False))
 
+    def test_in_with_fields(self):
+        self.assertEqual((value("5 in (zero, n)"), value("5 in (zero, name)")), (True, False))
+
     def test_contains(self):
         self.assertEqual((value("tags contains 'x'"), value("name contains 'z'")), (True, False))
 

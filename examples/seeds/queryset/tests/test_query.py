@@ -44,6 +44,17 @@ class Steps(unittest.TestCase):
         rows = Query({"v": value} for value in ["b", 2, None, "a", 1.5, (1,)]).order("v")
         self.assertEqual([row["v"] for row in rows], [None, 1.5, 2, "a", "b", (1,)])
 
+    def test_order_of_negative_numbers(self):
+        rows = Query({"v": value} for value in [-1, None, 0, -2.5]).order("v")
+        self.assertEqual([row["v"] for row in rows], [None, -2.5, -1, 0])
+
+    def test_order_of_kinds_by_name(self):
+        rows = Query({"v": value} for value in ["b", (1,), 3, [2]]).order("v")
+        self.assertEqual([row["v"] for row in rows], [3, [2], "b", (1,)])
+
+    def test_slice_keeps_the_start(self):
+        self.assertEqual(names(self.query.slice(limit=2)), "ab")
+
     def test_slice(self):
         self.assertEqual(names(self.query.slice(1, 2)), "bc")
         self.assertEqual(names(self.query.slice(2)), "cd")

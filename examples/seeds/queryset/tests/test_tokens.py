@@ -15,6 +15,7 @@ class Tokens(unittest.TestCase):
 
     def test_positions(self):
         self.assertEqual([token.at for token in tokenize(" ab  'c' 12")], [1, 5, 9, 11])
+        self.assertEqual([token.at for token in tokenize("( <=")], [0, 2, 4])
 
     def test_end(self):
         self.assertEqual(list(tokenize("")), [Token("end", "", 0)])

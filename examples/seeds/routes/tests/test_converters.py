@@ -4,28 +4,29 @@ from routes import Converter, ConverterError, get_converter, register
 
 
 class Numbers(unittest.TestCase):
-    INT = get_converter("int")
+    def setUp(self):
+        self.int = get_converter("int")
 
     def test_read(self):
-        self.assertEqual((self.INT.read("42"), self.INT.read("0")), (42, 0))
+        self.assertEqual((self.int.read("42"), self.int.read("0")), (42, 0))
 
     def test_read_refuses(self):
-        self.assertEqual([self.INT.read(text) for text in ("x", "-1", "", "07", "00")], [None] * 5)
+        self.assertEqual([self.int.read(text) for text in ("x", "-1", "", "07", "00")], [None] * 5)
 
     def test_write(self):
-        self.assertEqual((self.INT.write(0), self.INT.write(12)), ("0", "12"))
+        self.assertEqual((self.int.write(0), self.int.write(12)), ("0", "12"))
 
     def test_write_negative(self):
         with self.assertRaisesRegex(ConverterError, "^-1 is not a natural number$"):
-            self.INT.write(-1)
+            self.int.write(-1)
 
     def test_write_a_boolean(self):
         with self.assertRaisesRegex(ConverterError, "^True is not a natural number$"):
-            self.INT.write(True)
+            self.int.write(True)
 
     def test_write_text(self):
         with self.assertRaisesRegex(ConverterError, "^'5' is not a natural number$"):
-            self.INT.write("5")
+            self.int.write("5")
 
 
 class Texts(unittest.TestCase):
@@ -70,17 +71,18 @@ class Texts(unittest.TestCase):
 
 
 class Choices(unittest.TestCase):
-    ONE = get_converter("one(asc|desc)")
+    def setUp(self):
+        self.one = get_converter("one(asc|desc)")
 
     def test_read(self):
-        self.assertEqual([self.ONE.read(text) for text in ("asc", "desc", "up")], ["asc", "desc", None])
+        self.assertEqual([self.one.read(text) for text in ("asc", "desc", "up")], ["asc", "desc", None])
 
     def test_write(self):
-        self.assertEqual(self.ONE.write("desc"), "desc")
+        self.assertEqual(self.one.write("desc"), "desc")
 
     def test_write_another(self):
         with self.assertRaisesRegex(ConverterError, "^'up' is not one of asc, desc$"):
-            self.ONE.write("up")
+            self.one.write("up")
 
     def test_unknown(self):
         for name in ("float", "one(a", "x(a)"):
