@@ -90,7 +90,9 @@ class Ordinals(unittest.TestCase):
         self.assertEqual(Day.from_ordinal(Day(2024, 11, 30).ordinal), Day(2024, 11, 30))
 
     def test_known_days_long_ago(self):
-        self.assertEqual([Day(year, 1, 1).ordinal for year in (100, 101, 401, 5001)], [36160, 36525, 146098, 1826213])
+        self.assertEqual(
+            [Day(year, 1, 1).ordinal for year in (100, 101, 401, 5001)], [36160, 36525, 146098, 1826213]
+        )
 
     def test_before_the_first(self):
         with self.assertRaisesRegex(ValueError, "^no day before the first: 0$"):

@@ -96,7 +96,9 @@ class Occurrences(unittest.TestCase):
         )
 
     def test_leap_days(self):
-        self.assertEqual(occurrences(Day(2024, 2, 29), Rule("year"), count=2), days("2024-02-29", "2028-02-29"))
+        self.assertEqual(
+            occurrences(Day(2024, 2, 29), Rule("year"), count=2), days("2024-02-29", "2028-02-29")
+        )
 
     def test_until_is_included(self):
         self.assertEqual(len(occurrences(self.start, Rule("day"), until=Day(2024, 2, 2))), 3)

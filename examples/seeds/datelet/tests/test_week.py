@@ -37,7 +37,9 @@ class IsoWeeks(unittest.TestCase):
         self.assertEqual(iso_week(Day(2020, 12, 31)), (2020, 53, 4))
 
     def test_long_years(self):
-        self.assertEqual([year for year in range(2014, 2027) if weeks_in_year(year) == 53], [2015, 2020, 2026])
+        self.assertEqual(
+            [year for year in range(2014, 2027) if weeks_in_year(year) == 53], [2015, 2020, 2026]
+        )
 
     def test_long_year_from_a_thursday(self):
         self.assertEqual([weeks_in_year(year) for year in (2009, 1976)], [53, 53])

@@ -13,7 +13,9 @@ class Strong(unittest.TestCase):
         self.assertEqual(strong_components(from_text("c -> b -> a")), [["c"], ["b"], ["a"]])
 
     def test_branches(self):
-        self.assertEqual(strong_components(from_text("a -> b -> d\na -> c -> d -> b")), [["a"], ["c"], ["b", "d"]])
+        self.assertEqual(
+            strong_components(from_text("a -> b -> d\na -> c -> d -> b")), [["a"], ["c"], ["b", "d"]]
+        )
 
     def test_single_loop(self):
         self.assertEqual(strong_components(Graph([("a", "a")])), [["a"]])

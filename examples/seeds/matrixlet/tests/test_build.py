@@ -1,7 +1,17 @@
 import unittest
 from fractions import Fraction
 
-from matrixlet import Matrix, ShapeError, block, diagonal, from_function, identity, parse_matrix, rotation, zeros
+from matrixlet import (
+    Matrix,
+    ShapeError,
+    block,
+    diagonal,
+    from_function,
+    identity,
+    parse_matrix,
+    rotation,
+    zeros,
+)
 
 
 class Plain(unittest.TestCase):
@@ -18,7 +28,9 @@ class Plain(unittest.TestCase):
         self.assertEqual(from_function(2, 3, lambda i, j: 10 * i + j), Matrix([[0, 1, 2], [10, 11, 12]]))
 
     def test_block(self):
-        self.assertEqual(block([Matrix([[1, 2]]), Matrix([[3], [4]])]), Matrix([[1, 2, 0], [0, 0, 3], [0, 0, 4]]))
+        self.assertEqual(
+            block([Matrix([[1, 2]]), Matrix([[3], [4]])]), Matrix([[1, 2, 0], [0, 0, 3], [0, 0, 4]])
+        )
 
     def test_three_blocks(self):
         self.assertEqual(block([identity(1)] * 3), identity(3))

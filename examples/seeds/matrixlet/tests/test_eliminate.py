@@ -1,7 +1,17 @@
 import unittest
 from fractions import Fraction
 
-from matrixlet import Matrix, ShapeError, adjugate, determinant, identity, inverse, parse_matrix, rank, row_echelon
+from matrixlet import (
+    Matrix,
+    ShapeError,
+    adjugate,
+    determinant,
+    identity,
+    inverse,
+    parse_matrix,
+    rank,
+    row_echelon,
+)
 
 
 class Echelons(unittest.TestCase):

@@ -103,18 +103,18 @@ class Arithmetic(unittest.TestCase):
         self.assertEqual([(fibonacci**n)[0, 1] for n in range(8)], [0, 1, 1, 2, 3, 5, 8, 13])
 
     def test_power_zero(self):
-        self.assertEqual(square()**0, Matrix([[1, 0], [0, 1]]))
+        self.assertEqual(square() ** 0, Matrix([[1, 0], [0, 1]]))
 
     def test_power_order(self):
-        self.assertEqual(square()**3, square() @ square() @ square())
+        self.assertEqual(square() ** 3, square() @ square() @ square())
 
     def test_negative_power(self):
         with self.assertRaisesRegex(ShapeError, "^no power -1 of a matrix"):
-            square()**-1
+            square() ** -1
 
     def test_power_of_a_wide_matrix(self):
         with self.assertRaisesRegex(ShapeError, r"^no power 2 of a matrix of shape \(2, 3\)$"):
-            wide()**2
+            wide() ** 2
 
     def test_transpose(self):
         self.assertEqual(wide().transpose(), Matrix([[1, 4], [2, 5], [3, 6]]))

@@ -31,7 +31,9 @@ class Solve(unittest.TestCase):
     def test_free_unknowns(self):
         with self.assertRaises(Underdetermined) as caught:
             solve(parse_matrix("1 0 2 3"), [4])
-        self.assertEqual((str(caught.exception), caught.exception.free), ("free unknowns: 1, 2, 3", (1, 2, 3)))
+        self.assertEqual(
+            (str(caught.exception), caught.exception.free), ("free unknowns: 1, 2, 3", (1, 2, 3))
+        )
 
     def test_wrong_length(self):
         with self.assertRaises(ShapeError):

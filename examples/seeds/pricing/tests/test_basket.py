@@ -6,7 +6,9 @@ from pricing import Basket, BasketError, Item, Tier, TierPlan
 class Items(unittest.TestCase):
     def test_defaults(self):
         item = Item("pen", 150)
-        self.assertEqual((item.quantity, item.tax_class, item.tags, item.plan), (1, "standard", frozenset(), None))
+        self.assertEqual(
+            (item.quantity, item.tax_class, item.tags, item.plan), (1, "standard", frozenset(), None)
+        )
 
     def test_subtotal(self):
         self.assertEqual(Item("pen", 150, 3).subtotal, 450)

@@ -71,7 +71,9 @@ class Taxes(unittest.TestCase):
 
 class Receipts(unittest.TestCase):
     def setUp(self):
-        self.receipt = Receipt((ReceiptLine("a", 2, 30, 100, 20), ReceiptLine("b", 1, 5, 50, 3)), (("sale", 35),), -3)
+        self.receipt = Receipt(
+            (ReceiptLine("a", 2, 30, 100, 20), ReceiptLine("b", 1, 5, 50, 3)), (("sale", 35),), -3
+        )
 
     def test_charged(self):
         self.assertEqual(self.receipt.lines[0].charged, 120)
@@ -101,7 +103,9 @@ class Receipts(unittest.TestCase):
 class Checkout(unittest.TestCase):
     def test_plain(self):
         receipt = checkout(basket(Item("pen", 120, 2), Item("tea", 210, tax_class="food")), TaxTable(RATES))
-        self.assertEqual(receipt.lines, (ReceiptLine("pen", 2, 0, 200, 40), ReceiptLine("tea", 1, 0, 200, 10)))
+        self.assertEqual(
+            receipt.lines, (ReceiptLine("pen", 2, 0, 200, 40), ReceiptLine("tea", 1, 0, 200, 10))
+        )
         self.assertEqual((receipt.total, receipt.discounts, receipt.rounding), (450, (), 0))
 
     def test_exclusive_prices(self):
@@ -109,7 +113,9 @@ class Checkout(unittest.TestCase):
         self.assertEqual(receipt.total, 120)
 
     def test_discount_is_spread_over_lines(self):
-        receipt = checkout(basket(Item("a", 300), Item("b", 100)), TaxTable(RATES), [PercentOff("ten", percent=10)])
+        receipt = checkout(
+            basket(Item("a", 300), Item("b", 100)), TaxTable(RATES), [PercentOff("ten", percent=10)]
+        )
         self.assertEqual([line.discount for line in receipt.lines], [30, 10])
         self.assertEqual((receipt.discounts, receipt.total), ((("ten", 40),), 360))
 

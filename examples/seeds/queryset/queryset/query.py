@@ -53,7 +53,9 @@ class Query:
         ordered = self.rows
         for field in reversed(fields):
             name = field.lstrip("-")
-            ordered = sorted(ordered, key=lambda row: _sort_key(lookup(row, name)), reverse=field.startswith("-"))
+            ordered = sorted(
+                ordered, key=lambda row: _sort_key(lookup(row, name)), reverse=field.startswith("-")
+            )
         return Query(ordered)
 
     def slice(self, skip: int = 0, limit: Optional[int] = None) -> Query:

@@ -29,7 +29,9 @@ class Steps(unittest.TestCase):
         self.assertEqual(names(self.query), "abcd")
 
     def test_select(self):
-        self.assertEqual(self.query.slice(0, 1).select("age", "city.name").rows, [{"age": 36, "city.name": "Ely"}])
+        self.assertEqual(
+            self.query.slice(0, 1).select("age", "city.name").rows, [{"age": 36, "city.name": "Ely"}]
+        )
 
     def test_order_puts_null_first(self):
         self.assertEqual(names(self.query.order("age")), "cbda")
@@ -107,7 +109,9 @@ class Groups(unittest.TestCase):
         self.assertEqual(totals, [{"a": 1, "x": None, "y": None, "z": None, "n": 0}])
 
     def test_unknown_total(self):
-        with self.assertRaisesRegex(QueryError, "^unknown total 'median'; known are count, sum, min, max, mean$"):
+        with self.assertRaisesRegex(
+            QueryError, "^unknown total 'median'; known are count, sum, min, max, mean$"
+        ):
             self.total("median age")
 
     def test_total_needs_a_field(self):
@@ -117,14 +121,17 @@ class Groups(unittest.TestCase):
 
 class Running(unittest.TestCase):
     def test_where_and_select(self):
-        self.assertEqual(run("select name where city.name = 'Ely'", PEOPLE), [{"name": "ada"}, {"name": "cyd"}])
+        self.assertEqual(
+            run("select name where city.name = 'Ely'", PEOPLE), [{"name": "ada"}, {"name": "cyd"}]
+        )
 
     def test_order_limit_and_skip(self):
         self.assertEqual(names(run("order by age desc, name desc skip 1 limit 2", PEOPLE)), "db")
 
     def test_group_counts(self):
         self.assertEqual(
-            run("group by team order by count", PEOPLE), [{"team": "blue", "count": 1}, {"team": "red", "count": 3}]
+            run("group by team order by count", PEOPLE),
+            [{"team": "blue", "count": 1}, {"team": "red", "count": 3}],
         )
 
     def test_where_comes_before_group(self):

@@ -105,7 +105,13 @@ class Queries(unittest.TestCase):
     def test_all_clauses(self):
         self.assertEqual(
             parse_query("select a, b where c order by a desc, b asc, c limit 5 skip 2"),
-            {"select": ["a", "b"], "where": C, "order": [("a", True), ("b", False), ("c", False)], "limit": 5, "skip": 2},
+            {
+                "select": ["a", "b"],
+                "where": C,
+                "order": [("a", True), ("b", False), ("c", False)],
+                "limit": 5,
+                "skip": 2,
+            },
         )
 
     def test_group(self):

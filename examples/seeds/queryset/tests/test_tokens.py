@@ -10,7 +10,8 @@ def pairs(source):
 class Tokens(unittest.TestCase):
     def test_kinds(self):
         self.assertEqual(
-            pairs("where a_1 >= 2.5"), [("keyword", "where"), ("name", "a_1"), ("operator", ">="), ("number", "2.5")]
+            pairs("where a_1 >= 2.5"),
+            [("keyword", "where"), ("name", "a_1"), ("operator", ">="), ("number", "2.5")],
         )
 
     def test_positions(self):

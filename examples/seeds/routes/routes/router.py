@@ -55,7 +55,13 @@ class Router:
         insort(self._routes, route)
 
     def add(
-        self, source: str, handler: Any, methods: Iterable[str] = ("GET",), *, name: Optional[str] = None, priority: int = 0
+        self,
+        source: str,
+        handler: Any,
+        methods: Iterable[str] = ("GET",),
+        *,
+        name: Optional[str] = None,
+        priority: int = 0,
     ) -> Route:
         """Adds a route; GET brings HEAD with it."""
         allowed = {method.upper() for method in methods}

@@ -32,7 +32,9 @@ class Numbers(unittest.TestCase):
 class Texts(unittest.TestCase):
     def test_slug(self):
         slug = get_converter("slug")
-        self.assertEqual([slug.read(text) for text in ("a-1", "b", "A", "a--b", "-a", "a_b")], ["a-1", "b"] + [None] * 4)
+        self.assertEqual(
+            [slug.read(text) for text in ("a-1", "b", "A", "a--b", "-a", "a_b")], ["a-1", "b"] + [None] * 4
+        )
 
     def test_write_slug(self):
         self.assertEqual(get_converter("slug").write("a-b"), "a-b")
@@ -67,7 +69,9 @@ class Texts(unittest.TestCase):
         self.assertEqual(ranks, sorted(set(ranks)))
 
     def test_only_path_is_greedy(self):
-        self.assertEqual([get_converter(name).greedy for name in ("int", "slug", "str", "path")], [False] * 3 + [True])
+        self.assertEqual(
+            [get_converter(name).greedy for name in ("int", "slug", "str", "path")], [False] * 3 + [True]
+        )
 
 
 class Choices(unittest.TestCase):

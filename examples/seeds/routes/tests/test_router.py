@@ -63,7 +63,9 @@ class Resolving(unittest.TestCase):
 
     def test_most_specific(self):
         targets = ["/users/5", "/users/ada", "/users/new", "/x/y"]
-        self.assertEqual([self.handler(target) for target in targets], ["user", "by name", "form", "fallback"])
+        self.assertEqual(
+            [self.handler(target) for target in targets], ["user", "by name", "form", "fallback"]
+        )
 
     def test_method_chooses(self):
         self.assertEqual(self.handler("/users/new", "post"), "create")

@@ -39,7 +39,9 @@ class Pairs(unittest.TestCase):
             loads("= 1")
 
     def test_two_pairs_on_a_line(self):
-        with self.assertRaisesRegex(SyntaxProblem, "^line 1, column 7: expected the end of the line, found 'b'$"):
+        with self.assertRaisesRegex(
+            SyntaxProblem, "^line 1, column 7: expected the end of the line, found 'b'$"
+        ):
             loads("a = 1 b = 2")
 
     def test_value_is_not_a_table(self):
