@@ -99,7 +99,8 @@ class Matrix:
         """Raises a square matrix to a power, by squaring."""
         if not self.is_square or exponent < 0:
             raise ShapeError(f"no power {exponent} of a matrix of shape {self.shape}")
-        result = Matrix([int(i == j) for j in range(self.shape[0])] for i in range(self.shape[0]))
+        size = len(self._rows)
+        result = Matrix([int(i == j) for j in range(size)] for i in range(size))
         base = self
         while exponent:
             if exponent % 2 == 1:

@@ -43,6 +43,9 @@ class Rotation(unittest.TestCase):
     def test_entries(self):
         self.assertEqual(rotation(3, 0, 1), Matrix([[0, -1, 0], [1, 0, 0], [0, 0, 1]]))
 
+    def test_backwards(self):
+        self.assertEqual(rotation(2, 1, 0), Matrix([[0, 1], [-1, 0]]))
+
     def test_four_turns(self):
         self.assertEqual(rotation(2, 0, 1) ** 4, identity(2))
 

@@ -60,6 +60,8 @@ class Reading(unittest.TestCase):
     def test_outside_message(self):
         with self.assertRaisesRegex(IndexError, "^no entry 2, 1 in 2 x 3$"):
             wide()[2, 1]
+        with self.assertRaisesRegex(IndexError, "^no entry 5, 0 in 2 x 3$"):
+            wide()[5, 0]
 
     def test_row_and_column(self):
         self.assertEqual((wide().row(1), wide().column(1)), ((4, 5, 6), (2, 5)))
@@ -132,3 +134,5 @@ class Arithmetic(unittest.TestCase):
     def test_beside_other_height(self):
         with self.assertRaisesRegex(ShapeError, "^2 and 1 rows cannot stand side by side$"):
             square().beside(Matrix([[1]]))
+        with self.assertRaisesRegex(ShapeError, "^1 and 3 rows cannot stand side by side$"):
+            Matrix([[1, 2]]).beside(Matrix([[1], [2], [3]]))
