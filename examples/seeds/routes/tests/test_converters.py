@@ -53,6 +53,10 @@ class Texts(unittest.TestCase):
         with self.assertRaisesRegex(ConverterError, "^'a/b' is not one segment$"):
             get_converter("str").write("a/b")
 
+    def test_write_an_object_with_a_slash(self):
+        with self.assertRaisesRegex(ConverterError, r"^\('/',\) is not one segment$"):
+            get_converter("str").write(("/",))
+
     def test_write_empty_str(self):
         with self.assertRaisesRegex(ConverterError, "^'' is not one segment$"):
             get_converter("str").write("")

@@ -33,6 +33,9 @@ class Reading(unittest.TestCase):
     def test_unknown_converter(self):
         self.bad("/{a:float}", "an unknown converter 'float' in '/{a:float}'")
 
+    def test_a_colon_needs_a_converter(self):
+        self.bad("/{a:}", "an unknown converter '' in '/{a:}'")
+
 
 class Matching(unittest.TestCase):
     def match(self, source, path):

@@ -20,6 +20,9 @@ class Percent(unittest.TestCase):
     def test_decode(self):
         self.assertEqual(decode("a%20b%c3%A9"), "a b\u00e9")
 
+    def test_digits_alone_are_no_escape(self):
+        self.assertEqual(decode("a41 bcd"), "a41 bcd")
+
     def test_broken_escapes_stay(self):
         self.assertEqual(decode("%zz%4"), "%zz%4")
         self.assertEqual(decode("%4z"), "%4z")
