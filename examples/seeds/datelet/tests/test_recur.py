@@ -26,6 +26,7 @@ class NthWeekday(unittest.TestCase):
 
     def test_first_counted_from_the_end(self):
         self.assertEqual(nth_weekday(2024, 7, 0, -5), Day(2024, 7, 1))
+        self.assertEqual(nth_weekday(2024, 6, 5, -5), Day(2024, 6, 1))
 
     def test_first_of_a_month_that_starts_midweek(self):
         self.assertEqual([nth_weekday(2024, 8, which, 1).day for which in range(7)], [5, 6, 7, 1, 2, 3, 4])
@@ -35,7 +36,7 @@ class NthWeekday(unittest.TestCase):
 
     def test_no_fifth_from_the_end(self):
         with self.assertRaisesRegex(ValueError, "has no weekday 6 number -5$"):
-            nth_weekday(2024, 6, 5, -5).day and nth_weekday(2024, 7, 6, -5)
+            nth_weekday(2024, 7, 6, -5)
 
     def test_no_fifth(self):
         with self.assertRaisesRegex(ValueError, "^month 7 of 2024 has no weekday 3 number 5$"):
