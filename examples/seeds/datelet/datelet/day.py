@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 
 _MONTH_DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+# Spans of years that are always of one length, with that length in days.
+_CYCLES = ((400, 146097), (100, 36524), (4, 1461), (1, 365))
 _ISO = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 
 
@@ -57,13 +59,14 @@ class Day:
         """Returns the day with this number; 1 is the first day of year 1."""
         if ordinal < 1:
             raise ValueError(f"no day before the first: {ordinal}")
-        # A guess from the average length of a year; it is at most one off.
-        year = (ordinal - 1) * 400 // 146097 + 1
-        while _days_before_year(year) >= ordinal:
-            year -= 1
-        while _days_before_year(year + 1) < ordinal:
-            year += 1
-        rest = ordinal - _days_before_year(year)
+        rest = ordinal - 1
+        year = 1
+        for years, days in _CYCLES:
+            # The last day of a leap year ends a cycle without starting a fifth part.
+            whole = min(rest // days, 3) if years in (1, 100) else rest // days
+            year += whole * years
+            rest -= whole * days
+        rest += 1
         month = 1
         while rest > days_in_month(year, month):
             rest -= days_in_month(year, month)

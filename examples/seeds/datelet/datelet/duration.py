@@ -28,7 +28,9 @@ class Duration:
 
     def __str__(self) -> str:
         pairs = [(self.years, "year"), (self.months, "month"), (self.days, "day")]
-        parts = [f"{count} {unit}" if abs(count) == 1 else f"{count} {unit}s" for count, unit in pairs if count]
+        parts = [
+            f"{count} {unit}" if abs(count) == 1 else f"{count} {unit}s" for count, unit in pairs if count
+        ]
         return ", ".join(parts) or "0 days"
 
 

@@ -60,7 +60,9 @@ def _candidates(start: Day, rule: Rule) -> Iterator[Day]:
                 yield candidate
 
 
-def occurrences(start: Day, rule: Rule, *, count: Optional[int] = None, until: Optional[Day] = None) -> list[Day]:
+def occurrences(
+    start: Day, rule: Rule, *, count: Optional[int] = None, until: Optional[Day] = None
+) -> list[Day]:
     """Returns the first `count` days, or those up to and including `until`."""
     if count is None and until is None:
         raise ValueError("say how many days, or until when")

@@ -84,6 +84,16 @@ class Ordinals(unittest.TestCase):
             day = Day(year, 1, 1)
             self.assertEqual(Day.from_ordinal(day.ordinal), day)
 
+    def test_into_the_second_month(self):
+        self.assertEqual(Day.from_ordinal(Day(2024, 2, 29).ordinal), Day(2024, 2, 29))
+        self.assertEqual(Day.from_ordinal(Day(2023, 3, 1).ordinal), Day(2023, 3, 1))
+        self.assertEqual(Day.from_ordinal(Day(2024, 11, 30).ordinal), Day(2024, 11, 30))
+
+    def test_known_days_long_ago(self):
+        self.assertEqual(
+            [Day(year, 1, 1).ordinal for year in (100, 101, 401, 5001)], [36160, 36525, 146098, 1826213]
+        )
+
     def test_before_the_first(self):
         with self.assertRaisesRegex(ValueError, "^no day before the first: 0$"):
             Day.from_ordinal(0)
@@ -120,3 +130,4 @@ class Moving(unittest.TestCase):
 
     def test_month_end(self):
         self.assertEqual(Day(2023, 2, 3).month_end(), Day(2023, 2, 28))
+        self.assertEqual(Day(2023, 2, 4).month_end(), Day(2023, 2, 28))

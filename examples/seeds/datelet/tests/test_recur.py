@@ -26,6 +26,17 @@ class NthWeekday(unittest.TestCase):
 
     def test_first_counted_from_the_end(self):
         self.assertEqual(nth_weekday(2024, 7, 0, -5), Day(2024, 7, 1))
+        self.assertEqual(nth_weekday(2024, 6, 5, -5), Day(2024, 6, 1))
+
+    def test_first_of_a_month_that_starts_midweek(self):
+        self.assertEqual([nth_weekday(2024, 8, which, 1).day for which in range(7)], [5, 6, 7, 1, 2, 3, 4])
+
+    def test_last_of_other_months(self):
+        self.assertEqual(nth_weekday(2024, 2, 3, -1), Day(2024, 2, 29))
+
+    def test_no_fifth_from_the_end(self):
+        with self.assertRaisesRegex(ValueError, "has no weekday 6 number -5$"):
+            nth_weekday(2024, 7, 6, -5)
 
     def test_no_fifth(self):
         with self.assertRaisesRegex(ValueError, "^month 7 of 2024 has no weekday 3 number 5$"):
@@ -58,25 +69,26 @@ class Rules(unittest.TestCase):
 
 
 class Occurrences(unittest.TestCase):
-    START = Day(2024, 1, 31)
+    def setUp(self):
+        self.start = Day(2024, 1, 31)
 
     def test_days(self):
         self.assertEqual(
-            occurrences(self.START, Rule("day", 2), count=3), days("2024-01-31", "2024-02-02", "2024-02-04")
+            occurrences(self.start, Rule("day", 2), count=3), days("2024-01-31", "2024-02-02", "2024-02-04")
         )
 
     def test_weeks(self):
-        self.assertEqual(occurrences(self.START, Rule("week", 2), count=2), days("2024-01-31", "2024-02-14"))
+        self.assertEqual(occurrences(self.start, Rule("week", 2), count=2), days("2024-01-31", "2024-02-14"))
 
     def test_weekdays_after_the_start(self):
         self.assertEqual(
-            occurrences(self.START, Rule("week", weekdays=(4, 0, 2)), count=4),
+            occurrences(self.start, Rule("week", weekdays=(4, 0, 2)), count=4),
             days("2024-01-31", "2024-02-02", "2024-02-05", "2024-02-07"),
         )
 
     def test_months_without_the_day_are_left_out(self):
         self.assertEqual(
-            occurrences(self.START, Rule("month"), count=3), days("2024-01-31", "2024-03-31", "2024-05-31")
+            occurrences(self.start, Rule("month"), count=3), days("2024-01-31", "2024-03-31", "2024-05-31")
         )
 
     def test_years(self):
@@ -85,17 +97,19 @@ class Occurrences(unittest.TestCase):
         )
 
     def test_leap_days(self):
-        self.assertEqual(occurrences(Day(2024, 2, 29), Rule("year"), count=2), days("2024-02-29", "2028-02-29"))
+        self.assertEqual(
+            occurrences(Day(2024, 2, 29), Rule("year"), count=2), days("2024-02-29", "2028-02-29")
+        )
 
     def test_until_is_included(self):
-        self.assertEqual(len(occurrences(self.START, Rule("day"), until=Day(2024, 2, 2))), 3)
+        self.assertEqual(len(occurrences(self.start, Rule("day"), until=Day(2024, 2, 2))), 3)
 
     def test_whichever_comes_first(self):
-        self.assertEqual(len(occurrences(self.START, Rule("day"), count=2, until=Day(2024, 2, 9))), 2)
+        self.assertEqual(len(occurrences(self.start, Rule("day"), count=2, until=Day(2024, 2, 9))), 2)
 
     def test_none_wanted(self):
-        self.assertEqual(occurrences(self.START, Rule("day"), count=0), [])
+        self.assertEqual(occurrences(self.start, Rule("day"), count=0), [])
 
     def test_no_end(self):
         with self.assertRaisesRegex(ValueError, "^say how many days, or until when$"):
-            occurrences(self.START, Rule("day"))
+            occurrences(self.start, Rule("day"))

@@ -37,7 +37,22 @@ class IsoWeeks(unittest.TestCase):
         self.assertEqual(iso_week(Day(2020, 12, 31)), (2020, 53, 4))
 
     def test_long_years(self):
-        self.assertEqual([year for year in range(2014, 2027) if weeks_in_year(year) == 53], [2015, 2020, 2026])
+        self.assertEqual(
+            [year for year in range(2014, 2027) if weeks_in_year(year) == 53], [2015, 2020, 2026]
+        )
+
+    def test_long_year_from_a_thursday(self):
+        self.assertEqual([weeks_in_year(year) for year in (2009, 1976)], [53, 53])
+
+    def test_first_days_of_years(self):
+        found = [iso_week(Day(year, 1, 1))[:2] for year in (2018, 2019, 2020, 2015, 2016, 2017)]
+        self.assertEqual(found, [(2018, 1), (2019, 1), (2020, 1), (2015, 1), (2015, 53), (2016, 52)])
+
+    def test_mondays_of_first_weeks(self):
+        found = [str(from_iso_week(year, 1)) for year in (2018, 2019, 2020, 2015, 2016, 2017)]
+        self.assertEqual(
+            found, ["2018-01-01", "2018-12-31", "2019-12-30", "2014-12-29", "2016-01-04", "2017-01-02"]
+        )
 
     def test_short_year(self):
         self.assertEqual(weeks_in_year(2023), 52)
@@ -72,10 +87,11 @@ class IsoWeeks(unittest.TestCase):
 
 
 class Workdays(unittest.TestCase):
-    MONDAY = Day(2024, 7, 1)
+    def setUp(self):
+        self.monday = Day(2024, 7, 1)
 
     def count(self, days, *holidays):
-        return workdays_between(self.MONDAY, self.MONDAY.add_days(days), holidays)
+        return workdays_between(self.monday, self.monday.add_days(days), holidays)
 
     def test_whole_weeks(self):
         self.assertEqual(self.count(14), 10)
@@ -90,7 +106,7 @@ class Workdays(unittest.TestCase):
         self.assertEqual(workdays_between(Day(2024, 7, 5), Day(2024, 7, 8)), 1)
 
     def test_backwards(self):
-        self.assertEqual(workdays_between(Day(2024, 7, 9), self.MONDAY, [Day(2024, 7, 2)]), -5)
+        self.assertEqual(workdays_between(Day(2024, 7, 9), self.monday, [Day(2024, 7, 2)]), -5)
 
     def test_holiday(self):
         self.assertEqual(self.count(7, Day(2024, 7, 4)), 4)
@@ -102,7 +118,7 @@ class Workdays(unittest.TestCase):
         self.assertEqual(self.count(7, Day(2024, 7, 6)), 5)
 
     def test_holiday_at_the_start_counts(self):
-        self.assertEqual(self.count(7, self.MONDAY), 4)
+        self.assertEqual(self.count(7, self.monday), 4)
 
     def test_holiday_at_the_end_does_not(self):
         self.assertEqual(self.count(7, Day(2024, 7, 8)), 5)

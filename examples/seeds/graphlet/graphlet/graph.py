@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterable, Iterator, Optional
+from typing import Iterable, Iterator
 
 
 class GraphError(Exception):
@@ -52,10 +52,9 @@ class Graph:
 
     def disconnect(self, tail: str, head: str) -> int:
         """Removes an edge and returns its weight."""
-        if not self.has_edge(tail, head):
-            raise GraphError(f"no edge {tail} -> {head}")
-        del self._in[head][tail]
-        return self._out[tail].pop(head)
+        weight = self.weight(tail, head)
+        del self._out[tail][head], self._in[head][tail]
+        return weight
 
     def remove(self, node: str) -> None:
         """Removes a node with all its edges."""
@@ -70,9 +69,11 @@ class Graph:
         """Says whether an edge leads from `tail` to `head`."""
         return tail in self._out and head in self._out[tail]
 
-    def weight(self, tail: str, head: str, default: Optional[int] = None) -> Optional[int]:
-        """Returns an edge's weight, or the default where there is none."""
-        return self._out.get(tail, {}).get(head, default)
+    def weight(self, tail: str, head: str) -> int:
+        """Returns an edge's weight."""
+        if not self.has_edge(tail, head):
+            raise GraphError(f"no edge {tail} -> {head}")
+        return self._out[tail][head]
 
     def successors(self, node: str) -> list[str]:
         """Returns where the edges of a node lead, in the order they were added."""

@@ -21,8 +21,6 @@ class NoPath(GraphError):
 
 def hops(graph: Graph, start: str) -> dict[str, int]:
     """Returns the fewest edges from `start` to each node it reaches."""
-    if start not in graph:
-        raise MissingNode(start)
     reached = {start: 0}
     queue = deque([start])
     while queue:
@@ -37,8 +35,6 @@ def hops(graph: Graph, start: str) -> dict[str, int]:
 
 def shortest_tree(graph: Graph, start: str) -> dict[str, tuple[int, Optional[str]]]:
     """Returns for each reached node its least weight and the node before it."""
-    if start not in graph:
-        raise MissingNode(start)
     settled: dict[str, tuple[int, Optional[str]]] = {}
     heap: list[tuple[int, str, str]] = [(0, start, "")]
     while heap:
@@ -48,7 +44,7 @@ def shortest_tree(graph: Graph, start: str) -> dict[str, tuple[int, Optional[str
         settled[node] = (total, before or None)
         for head in graph.successors(node):
             if head not in settled:
-                heappush(heap, (total + (graph.weight(node, head) or 0), head, node))
+                heappush(heap, (total + graph.weight(node, head), head, node))
     return settled
 
 
@@ -88,7 +84,7 @@ def longest_chain(graph: Graph) -> tuple[int, list[str]]:
     for node in topological(graph):
         weight, chain = 0, [node]
         for tail in graph.predecessors(node):
-            candidate = best[tail][0] + (graph.weight(tail, node) or 0)
+            candidate = best[tail][0] + graph.weight(tail, node)
             if candidate > weight:
                 weight, chain = candidate, best[tail][1] + [node]
         best[node] = (weight, chain)

@@ -13,7 +13,9 @@ class Strong(unittest.TestCase):
         self.assertEqual(strong_components(from_text("c -> b -> a")), [["c"], ["b"], ["a"]])
 
     def test_branches(self):
-        self.assertEqual(strong_components(from_text("a -> b -> d\na -> c -> d -> b")), [["a"], ["c"], ["b", "d"]])
+        self.assertEqual(
+            strong_components(from_text("a -> b -> d\na -> c -> d -> b")), [["a"], ["c"], ["b", "d"]]
+        )
 
     def test_single_loop(self):
         self.assertEqual(strong_components(Graph([("a", "a")])), [["a"]])
@@ -37,6 +39,9 @@ class Condense(unittest.TestCase):
 class Islands(unittest.TestCase):
     def test_largest_first(self):
         self.assertEqual(islands(from_text("z -> y\nb -> a\nc -> a")), [["a", "b", "c"], ["y", "z"]])
+
+    def test_size_before_name(self):
+        self.assertEqual(islands(from_text("a\nc -> b")), [["b", "c"], ["a"]])
 
     def test_equal_sizes_by_name(self):
         self.assertEqual(islands(from_text("q\np")), [["p"], ["q"]])

@@ -27,6 +27,11 @@ class Nodes(unittest.TestCase):
         graph.remove("a")
         self.assertEqual(list(graph), ["b"])
 
+    def test_remove_leaves_other_loops(self):
+        graph = Graph([("b", "b"), ("b", "a"), ("a", "c")])
+        graph.remove("a")
+        self.assertEqual(list(graph.edges()), [("b", "b", 1)])
+
     def test_remove_missing(self):
         with self.assertRaisesRegex(MissingNode, "^no node z$"):
             Graph().remove("z")
@@ -47,6 +52,10 @@ class Edges(unittest.TestCase):
         self.graph.connect("a", "b", 2)
         self.assertEqual(self.graph.weight("a", "b"), 2)
 
+    def test_lightest_is_kept_when_turned(self):
+        self.graph.connect("a", "b", 7)
+        self.assertEqual(self.graph.reversed().weight("b", "a"), 5)
+
     def test_zero_weight(self):
         self.graph.connect("b", "c", 0)
         self.assertEqual(self.graph.weight("b", "c"), 0)
@@ -59,10 +68,13 @@ class Edges(unittest.TestCase):
         self.assertTrue(self.graph.has_edge("a", "b"))
         self.assertFalse(self.graph.has_edge("b", "a"))
         self.assertFalse(self.graph.has_edge("z", "a"))
+        self.assertFalse(self.graph.has_edge("a", "z"))
 
     def test_weight_of_no_edge(self):
-        self.assertIsNone(self.graph.weight("b", "a"))
-        self.assertEqual(self.graph.weight("z", "a", 9), 9)
+        with self.assertRaisesRegex(GraphError, "^no edge b -> a$"):
+            self.graph.weight("b", "a")
+        with self.assertRaisesRegex(GraphError, "^no edge z -> a$"):
+            self.graph.weight("z", "a")
 
     def test_disconnect(self):
         self.assertEqual(self.graph.disconnect("a", "b"), 5)

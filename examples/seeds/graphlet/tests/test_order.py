@@ -19,6 +19,10 @@ class Cycles(unittest.TestCase):
     def test_found_behind_a_finished_node(self):
         self.assertEqual(find_cycle(from_text("a -> b\nb\nc -> b\nc -> d -> c")), ["c", "d", "c"])
 
+    def test_node_names_of_several_letters(self):
+        self.assertIsNone(find_cycle(from_text("ab -> a -> b\nab -> b")))
+        self.assertEqual(find_cycle(from_text("ab -> a -> b -> a")), ["a", "b", "a"])
+
     def test_second_branch(self):
         self.assertEqual(find_cycle(from_text("a -> b\na -> c -> a")), ["a", "c", "a"])
 

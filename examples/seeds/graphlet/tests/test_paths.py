@@ -51,7 +51,12 @@ class Shortest(unittest.TestCase):
         self.assertEqual(shortest_path(self.graph, "b", "b"), (0, ["b"]))
 
     def test_zero_weights(self):
-        self.assertEqual(shortest_path(from_text("a -> b : 0\nb -> c : 0\na -> c : 1"), "a", "c"), (0, ["a", "b", "c"]))
+        self.assertEqual(
+            shortest_path(from_text("a -> b : 0\nb -> c : 0\na -> c : 1"), "a", "c"), (0, ["a", "b", "c"])
+        )
+
+    def test_names_of_several_letters(self):
+        self.assertEqual(shortest_path(from_text("ab -> a -> b"), "ab", "b"), (2, ["ab", "a", "b"]))
 
     def test_ties_by_name(self):
         self.assertEqual(shortest_path(from_text("a -> z -> e\na -> b -> e"), "a", "e")[1], ["a", "b", "e"])

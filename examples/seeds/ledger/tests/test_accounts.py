@@ -24,7 +24,9 @@ class Kinds(unittest.TestCase):
 class Accounts(unittest.TestCase):
     def test_fields(self):
         account = Account("10", "Cash", Kind.ASSET, "1")
-        self.assertEqual((account.code, account.name, account.kind, account.parent), ("10", "Cash", Kind.ASSET, "1"))
+        self.assertEqual(
+            (account.code, account.name, account.kind, account.parent), ("10", "Cash", Kind.ASSET, "1")
+        )
 
     def test_repr(self):
         self.assertEqual(repr(Account("10", "Cash", Kind.ASSET)), "Account(10, Cash, asset)")

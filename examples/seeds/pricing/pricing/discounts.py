@@ -79,7 +79,9 @@ class Threshold(Discount):
         return self.inner.amount(basket)
 
 
-def best_combination(basket: Basket, discounts: Sequence[Discount], limit: int = 2) -> list[tuple[Discount, int]]:
+def best_combination(
+    basket: Basket, discounts: Sequence[Discount], limit: int = 2
+) -> list[tuple[Discount, int]]:
     """Returns the discounts that take off most; an exclusive one stands alone, fewer win ties."""
     worth = [(discount, discount.amount(basket)) for discount in discounts]
     useful = [pair for pair in worth if pair[1] > 0]

@@ -59,7 +59,9 @@ class Receipt:
         return "\n".join(rows)
 
 
-def checkout(basket: Basket, taxes: TaxTable, discounts: Sequence[Discount] = (), *, cash_step: int = 1) -> Receipt:
+def checkout(
+    basket: Basket, taxes: TaxTable, discounts: Sequence[Discount] = (), *, cash_step: int = 1
+) -> Receipt:
     """Prices a basket; with `cash_step` the total is rounded as for coins."""
     items = list(basket)
     if not items:

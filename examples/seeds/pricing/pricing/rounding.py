@@ -22,7 +22,7 @@ def round_to(value: Exact, step: int = 1, mode: Rounding = Rounding.HALF_UP) -> 
     """Rounds to a multiple of `step`; `DOWN` and `UP` mean towards and away from zero."""
     if step < 1:
         raise ValueError(f"cannot round to steps of {step}")
-    magnitude = Fraction(abs(value)) / step
+    magnitude = abs(Fraction(value, step))
     whole = magnitude.numerator // magnitude.denominator
     rest = magnitude - whole
     half = Fraction(1, 2)

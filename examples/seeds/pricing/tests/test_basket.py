@@ -6,7 +6,9 @@ from pricing import Basket, BasketError, Item, Tier, TierPlan
 class Items(unittest.TestCase):
     def test_defaults(self):
         item = Item("pen", 150)
-        self.assertEqual((item.quantity, item.tax_class, item.tags, item.plan), (1, "standard", frozenset(), None))
+        self.assertEqual(
+            (item.quantity, item.tax_class, item.tags, item.plan), (1, "standard", frozenset(), None)
+        )
 
     def test_subtotal(self):
         self.assertEqual(Item("pen", 150, 3).subtotal, 450)
@@ -45,6 +47,10 @@ class Putting(unittest.TestCase):
 
     def test_limit(self):
         self.assertEqual(self.basket.put(Item("pen", 150, 97)).quantity, 99)
+
+    def test_too_many_at_once(self):
+        with self.assertRaisesRegex(BasketError, "^no more than 99 of ink$"):
+            self.basket.put(Item("ink", 5, 100))
 
     def test_over_the_limit(self):
         with self.assertRaisesRegex(BasketError, "^no more than 99 of pen$"):

@@ -70,37 +70,42 @@ class Taxes(unittest.TestCase):
 
 
 class Receipts(unittest.TestCase):
-    RECEIPT = Receipt((ReceiptLine("a", 2, 30, 100, 20), ReceiptLine("b", 1, 5, 50, 3)), (("sale", 35),), -3)
+    def setUp(self):
+        self.receipt = Receipt(
+            (ReceiptLine("a", 2, 30, 100, 20), ReceiptLine("b", 1, 5, 50, 3)), (("sale", 35),), -3
+        )
 
     def test_charged(self):
-        self.assertEqual(self.RECEIPT.lines[0].charged, 120)
+        self.assertEqual(self.receipt.lines[0].charged, 120)
 
     def test_total(self):
-        self.assertEqual(self.RECEIPT.total, 170)
+        self.assertEqual(self.receipt.total, 170)
 
     def test_saved(self):
-        self.assertEqual(self.RECEIPT.saved, 35)
+        self.assertEqual(self.receipt.saved, 35)
 
     def test_taxes(self):
-        self.assertEqual(self.RECEIPT.taxes(), 23)
+        self.assertEqual(self.receipt.taxes(), 23)
 
     def test_render(self):
-        self.assertEqual(self.RECEIPT.render(), "2 x a: 120\n1 x b: 53\nsale: -35\nrounding: -3\ntotal: 170")
+        self.assertEqual(self.receipt.render(), "2 x a: 120\n1 x b: 53\nsale: -35\nrounding: -3\ntotal: 170")
 
     def test_render_without_rounding(self):
         self.assertEqual(Receipt((ReceiptLine("a", 1, 0, 5, 1),), ()).render(), "1 x a: 6\ntotal: 6")
 
     def test_receipts_cannot_change(self):
         with self.assertRaises(AttributeError):
-            self.RECEIPT.rounding = 0
+            self.receipt.rounding = 0
         with self.assertRaises(AttributeError):
-            self.RECEIPT.lines[0].net = 0
+            self.receipt.lines[0].net = 0
 
 
 class Checkout(unittest.TestCase):
     def test_plain(self):
         receipt = checkout(basket(Item("pen", 120, 2), Item("tea", 210, tax_class="food")), TaxTable(RATES))
-        self.assertEqual(receipt.lines, (ReceiptLine("pen", 2, 0, 200, 40), ReceiptLine("tea", 1, 0, 200, 10)))
+        self.assertEqual(
+            receipt.lines, (ReceiptLine("pen", 2, 0, 200, 40), ReceiptLine("tea", 1, 0, 200, 10))
+        )
         self.assertEqual((receipt.total, receipt.discounts, receipt.rounding), (450, (), 0))
 
     def test_exclusive_prices(self):
@@ -108,7 +113,9 @@ class Checkout(unittest.TestCase):
         self.assertEqual(receipt.total, 120)
 
     def test_discount_is_spread_over_lines(self):
-        receipt = checkout(basket(Item("a", 300), Item("b", 100)), TaxTable(RATES), [PercentOff("ten", percent=10)])
+        receipt = checkout(
+            basket(Item("a", 300), Item("b", 100)), TaxTable(RATES), [PercentOff("ten", percent=10)]
+        )
         self.assertEqual([line.discount for line in receipt.lines], [30, 10])
         self.assertEqual((receipt.discounts, receipt.total), ((("ten", 40),), 360))
 
@@ -120,6 +127,12 @@ class Checkout(unittest.TestCase):
     def test_cash_rounding(self):
         receipt = checkout(basket(Item("a", 103)), TaxTable(RATES), cash_step=5)
         self.assertEqual((receipt.rounding, receipt.total), (2, 105))
+
+    def test_no_cash_rounding_by_default(self):
+        self.assertEqual(checkout(basket(Item("a", 103)), TaxTable(RATES)).total, 103)
+
+    def test_free_goods(self):
+        self.assertEqual(checkout(basket(Item("a", 0)), TaxTable(RATES)).total, 0)
 
     def test_cash_rounding_down(self):
         self.assertEqual(checkout(basket(Item("a", 102)), TaxTable(RATES), cash_step=5).rounding, -2)

@@ -11,6 +11,13 @@ def goods():
     return basket
 
 
+class SameForAll(Discount):
+    """Takes seven off whatever is there."""
+
+    def amount(self, basket):
+        return 7
+
+
 class Single(unittest.TestCase):
     def test_percent_rounds_down(self):
         self.assertEqual(PercentOff("p", percent=10).amount(goods()), 115)
@@ -59,6 +66,12 @@ class Thresholds(unittest.TestCase):
     def test_below_the_minimum(self):
         self.assertEqual(self.amount(least=1156), 0)
 
+    def test_no_needs(self):
+        self.assertEqual(self.amount(), 50)
+
+    def test_no_needs_of_an_empty_basket(self):
+        self.assertEqual(Threshold("t", inner=SameForAll("s")).amount(Basket()), 7)
+
     def test_units_are_included(self):
         self.assertEqual(self.amount(units=4), 50)
 
@@ -67,39 +80,43 @@ class Thresholds(unittest.TestCase):
 
 
 class Combinations(unittest.TestCase):
-    TEN = PercentOff("ten", percent=10)
-    SMALL = FixedOff("small", value=60)
-    LARGE = FixedOff("large", value=150)
+    def setUp(self):
+        self.ten = PercentOff("ten", percent=10)
+        self.small = FixedOff("small", value=60)
+        self.large = FixedOff("large", value=150)
 
     def names(self, *discounts, **options):
         return [discount.name for discount, _ in best_combination(goods(), discounts, **options)]
 
     def test_two_best(self):
-        self.assertEqual(self.names(self.SMALL, self.TEN, self.LARGE), ["ten", "large"])
+        self.assertEqual(self.names(self.small, self.ten, self.large), ["ten", "large"])
 
     def test_amounts(self):
-        self.assertEqual(best_combination(goods(), [self.TEN]), [(self.TEN, 115)])
+        self.assertEqual(best_combination(goods(), [self.ten]), [(self.ten, 115)])
 
     def test_exclusive_stands_alone(self):
         alone = FixedOff("alone", exclusive=True, value=170)
-        self.assertEqual(self.names(self.SMALL, alone, self.TEN), ["small", "ten"])
+        self.assertEqual(self.names(self.small, alone, self.ten), ["small", "ten"])
 
     def test_exclusive_wins_where_it_is_better(self):
         alone = FixedOff("alone", exclusive=True, value=176)
-        self.assertEqual(self.names(self.SMALL, alone, self.TEN), ["alone"])
+        self.assertEqual(self.names(self.small, alone, self.ten), ["alone"])
 
     def test_not_exclusive_by_default(self):
-        self.assertFalse(self.TEN.exclusive)
+        self.assertFalse(self.ten.exclusive)
 
     def test_limit(self):
-        self.assertEqual(self.names(self.SMALL, self.TEN, self.LARGE, limit=1), ["large"])
-        self.assertEqual(self.names(self.SMALL, self.TEN, self.LARGE, limit=3), ["small", "ten", "large"])
+        self.assertEqual(self.names(self.small, self.ten, self.large, limit=1), ["large"])
+        self.assertEqual(self.names(self.small, self.ten, self.large, limit=3), ["small", "ten", "large"])
 
     def test_useless_ones_are_left_out(self):
         self.assertEqual(self.names(FixedOff("none")), [])
 
+    def test_useless_ones_do_not_pad(self):
+        self.assertEqual(self.names(FixedOff("none"), self.small, FixedOff("never")), ["small"])
+
     def test_fewer_win_ties(self):
-        self.assertEqual(self.names(self.SMALL, FixedOff("all", value=9999)), ["all"])
+        self.assertEqual(self.names(self.small, FixedOff("all", value=9999)), ["all"])
 
     def test_a_single_unit_counts(self):
         self.assertEqual(self.names(FixedOff("one", value=1)), ["one"])

@@ -14,7 +14,7 @@ class RoundTo(unittest.TestCase):
         self.assertEqual(round_to(Fraction(149, 100)), 1)
 
     def test_half_even(self):
-        self.assertEqual([round_to(n + HALF, mode=Rounding.HALF_EVEN) for n in (0, 1, 2)], [0, 2, 2])
+        self.assertEqual([round_to(n + HALF, mode=Rounding.HALF_EVEN) for n in range(5)], [0, 2, 2, 4, 4])
 
     def test_half_even_above_half(self):
         self.assertEqual(round_to(Fraction(26, 10), mode=Rounding.HALF_EVEN), 3)
@@ -31,6 +31,7 @@ class RoundTo(unittest.TestCase):
 
     def test_negative_mirrors_positive(self):
         self.assertEqual(round_to(-HALF), -1)
+        self.assertEqual(round_to(-7), -7)
         self.assertEqual(round_to(Fraction(-19, 10), mode=Rounding.DOWN), -1)
 
     def test_step(self):
@@ -47,6 +48,11 @@ class Spread(unittest.TestCase):
 
     def test_largest_remainder_gains(self):
         self.assertEqual(spread(10, [1, 1, 4]), [2, 2, 6])
+
+    def test_a_later_remainder_may_be_larger(self):
+        self.assertEqual(spread(10, [5, 8, 3]), [3, 5, 2])
+        self.assertEqual(spread(4, [4, 3, 3]), [2, 1, 1])
+        self.assertEqual(spread(7, [6, 1, 5]), [3, 1, 3])
 
     def test_equal_remainders_first_gains(self):
         self.assertEqual(spread(5, [1, 1, 1]), [2, 2, 1])

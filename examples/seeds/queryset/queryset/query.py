@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Iterator, Mapping, Optional, Sequence
+from typing import Any, Callable, Iterable, Iterator, Mapping, Optional, Sequence
 
 from .errors import QueryError
 from .evaluate import lookup, matches
 from .syntax import parse_condition, parse_query
 
 Record = Mapping[str, Any]
-AGGREGATES = {
+AGGREGATES: dict[str, Callable[[list[Any]], Any]] = {
     "count": len,
     "sum": sum,
     "min": lambda values: min(values, default=None),
@@ -53,7 +53,9 @@ class Query:
         ordered = self.rows
         for field in reversed(fields):
             name = field.lstrip("-")
-            ordered = sorted(ordered, key=lambda row: _sort_key(lookup(row, name)), reverse=field.startswith("-"))
+            ordered = sorted(
+                ordered, key=lambda row: _sort_key(lookup(row, name)), reverse=field.startswith("-")
+            )
         return Query(ordered)
 
     def slice(self, skip: int = 0, limit: Optional[int] = None) -> Query:

@@ -2,7 +2,15 @@ import unittest
 
 from queryset import EvaluationError, evaluate, matches, parse_condition
 
-ROW = {"n": 5, "name": "ada", "tags": ["x", "y"], "home": {"town": "Ely"}, "none": None, "ok": True, "zero": 0}
+ROW = {
+    "n": 5,
+    "name": "ada",
+    "tags": ["x", "y"],
+    "home": {"town": "Ely"},
+    "none": None,
+    "ok": True,
+    "zero": 0,
+}
 
 
 def value(source):
@@ -33,7 +41,9 @@ class Values(unittest.TestCase):
 
 class Conditions(unittest.TestCase):
     def test_ordered(self):
-        self.assertEqual([value(f"n {symbol} 5") for symbol in ("<", "<=", ">", ">=")], [False, True, False, True])
+        self.assertEqual(
+            [value(f"n {symbol} 5") for symbol in ("<", "<=", ">", ">=")], [False, True, False, True]
+        )
 
     def test_equality(self):
         self.assertEqual((value("n = 5"), value("n != 5")), (True, False))
@@ -49,10 +59,15 @@ class Conditions(unittest.TestCase):
         self.assertIs(value("5 > none"), False)
 
     def test_is_null(self):
-        self.assertEqual((value("none is null"), value("n is null"), value("n is not null")), (True, False, True))
+        self.assertEqual(
+            (value("none is null"), value("n is null"), value("n is not null")), (True, False, True)
+        )
 
     def test_in(self):
         self.assertEqual((value("n in (4, 5)"), value("n in (4, 6)")), (True, False))
+
+    def test_in_with_fields(self):
+        self.assertEqual((value("5 in (zero, n)"), value("5 in (zero, name)")), (True, False))
 
     def test_contains(self):
         self.assertEqual((value("tags contains 'x'"), value("name contains 'z'")), (True, False))

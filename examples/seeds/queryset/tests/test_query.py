@@ -29,7 +29,9 @@ class Steps(unittest.TestCase):
         self.assertEqual(names(self.query), "abcd")
 
     def test_select(self):
-        self.assertEqual(self.query.slice(0, 1).select("age", "city.name").rows, [{"age": 36, "city.name": "Ely"}])
+        self.assertEqual(
+            self.query.slice(0, 1).select("age", "city.name").rows, [{"age": 36, "city.name": "Ely"}]
+        )
 
     def test_order_puts_null_first(self):
         self.assertEqual(names(self.query.order("age")), "cbda")
@@ -43,6 +45,17 @@ class Steps(unittest.TestCase):
     def test_order_of_mixed_kinds(self):
         rows = Query({"v": value} for value in ["b", 2, None, "a", 1.5, (1,)]).order("v")
         self.assertEqual([row["v"] for row in rows], [None, 1.5, 2, "a", "b", (1,)])
+
+    def test_order_of_negative_numbers(self):
+        rows = Query({"v": value} for value in [-1, None, 0, -2.5]).order("v")
+        self.assertEqual([row["v"] for row in rows], [None, -2.5, -1, 0])
+
+    def test_order_of_kinds_by_name(self):
+        rows = Query({"v": value} for value in ["b", (1,), 3, [2]]).order("v")
+        self.assertEqual([row["v"] for row in rows], [3, [2], "b", (1,)])
+
+    def test_slice_keeps_the_start(self):
+        self.assertEqual(names(self.query.slice(limit=2)), "ab")
 
     def test_slice(self):
         self.assertEqual(names(self.query.slice(1, 2)), "bc")
@@ -96,7 +109,9 @@ class Groups(unittest.TestCase):
         self.assertEqual(totals, [{"a": 1, "x": None, "y": None, "z": None, "n": 0}])
 
     def test_unknown_total(self):
-        with self.assertRaisesRegex(QueryError, "^unknown total 'median'; known are count, sum, min, max, mean$"):
+        with self.assertRaisesRegex(
+            QueryError, "^unknown total 'median'; known are count, sum, min, max, mean$"
+        ):
             self.total("median age")
 
     def test_total_needs_a_field(self):
@@ -106,14 +121,17 @@ class Groups(unittest.TestCase):
 
 class Running(unittest.TestCase):
     def test_where_and_select(self):
-        self.assertEqual(run("select name where city.name = 'Ely'", PEOPLE), [{"name": "ada"}, {"name": "cyd"}])
+        self.assertEqual(
+            run("select name where city.name = 'Ely'", PEOPLE), [{"name": "ada"}, {"name": "cyd"}]
+        )
 
     def test_order_limit_and_skip(self):
         self.assertEqual(names(run("order by age desc, name desc skip 1 limit 2", PEOPLE)), "db")
 
     def test_group_counts(self):
         self.assertEqual(
-            run("group by team order by count", PEOPLE), [{"team": "blue", "count": 1}, {"team": "red", "count": 3}]
+            run("group by team order by count", PEOPLE),
+            [{"team": "blue", "count": 1}, {"team": "red", "count": 3}],
         )
 
     def test_where_comes_before_group(self):

@@ -15,6 +15,19 @@ class Conditions(unittest.TestCase):
     def test_constants(self):
         self.check("a = true or a = null", ("or", ("=", A, ("value", True)), ("=", A, ("value", None))))
 
+    def test_false(self):
+        self.check("a = false", ("=", A, ("value", False)))
+
+    def test_a_string_is_no_constant(self):
+        self.check("a = 'true'", ("=", A, ("value", "true")))
+
+    def test_a_keyword_is_no_value(self):
+        with self.assertRaisesRegex(ParseError, "^expected a name, found 'by' at 4$"):
+            parse_condition("a = by")
+
+    def test_minus_binds_tightest(self):
+        self.check("-a * b", ("*", ("-", ("value", 0), A), B))
+
     def test_string_and_float(self):
         self.check("'x' != 2.5", ("!=", ("value", "x"), ("value", 2.5)))
 
@@ -92,7 +105,13 @@ class Queries(unittest.TestCase):
     def test_all_clauses(self):
         self.assertEqual(
             parse_query("select a, b where c order by a desc, b asc, c limit 5 skip 2"),
-            {"select": ["a", "b"], "where": C, "order": [("a", True), ("b", False), ("c", False)], "limit": 5, "skip": 2},
+            {
+                "select": ["a", "b"],
+                "where": C,
+                "order": [("a", True), ("b", False), ("c", False)],
+                "limit": 5,
+                "skip": 2,
+            },
         )
 
     def test_group(self):
@@ -112,6 +131,11 @@ class Queries(unittest.TestCase):
     def test_no_clause(self):
         with self.assertRaisesRegex(ParseError, "^'a' cannot stand here at 0$"):
             parse_query("a = 1")
+
+    def test_bad_limit(self):
+        with self.assertRaises(ParseError) as caught:
+            parse_query(" limit 1.2.3")
+        self.assertEqual((str(caught.exception), caught.exception.at), ("bad number '1.2.3' at 1", 1))
 
     def test_limit_needs_a_number(self):
         with self.assertRaisesRegex(ParseError, "^expected a number, found 'x' at 6$"):

@@ -10,11 +10,13 @@ def pairs(source):
 class Tokens(unittest.TestCase):
     def test_kinds(self):
         self.assertEqual(
-            pairs("where a_1 >= 2.5"), [("keyword", "where"), ("name", "a_1"), ("operator", ">="), ("number", "2.5")]
+            pairs("where a_1 >= 2.5"),
+            [("keyword", "where"), ("name", "a_1"), ("operator", ">="), ("number", "2.5")],
         )
 
     def test_positions(self):
         self.assertEqual([token.at for token in tokenize(" ab  'c' 12")], [1, 5, 9, 11])
+        self.assertEqual([token.at for token in tokenize("( <=")], [0, 2, 4])
 
     def test_end(self):
         self.assertEqual(list(tokenize("")), [Token("end", "", 0)])

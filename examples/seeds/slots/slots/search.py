@@ -19,7 +19,9 @@ def _full_spans(calendar: Calendar, window: Interval) -> list[Interval]:
     return [piece for piece in pieces if calendar.load(piece) >= calendar.seats]
 
 
-def free_slots(calendar: Calendar, window: Interval, length: int, step: Optional[int] = None) -> Iterator[Interval]:
+def free_slots(
+    calendar: Calendar, window: Interval, length: int, step: Optional[int] = None
+) -> Iterator[Interval]:
     """Yields free slots of `length`; starts are multiples of `step` where one is given."""
     if length < 1:
         raise ValueError(f"a slot has a length of at least 1, not {length}")

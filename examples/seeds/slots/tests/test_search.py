@@ -27,7 +27,9 @@ class FreeSlots(unittest.TestCase):
         self.assertEqual(list(free_slots(busy((-5, 8), (12, 30)), DAY, 4)), [(8, 12)])
 
     def test_second_seat_is_free(self):
-        self.assertEqual(list(free_slots(busy((0, 20), (5, 10), seats=2), DAY, 5)), [(0, 5), (10, 15), (15, 20)])
+        self.assertEqual(
+            list(free_slots(busy((0, 20), (5, 10), seats=2), DAY, 5)), [(0, 5), (10, 15), (15, 20)]
+        )
 
     def test_length_zero(self):
         with self.assertRaisesRegex(ValueError, "^a slot has a length of at least 1, not 0$"):

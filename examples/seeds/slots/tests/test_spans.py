@@ -32,7 +32,9 @@ class Merge(unittest.TestCase):
 
 class Intersect(unittest.TestCase):
     def test_several_parts(self):
-        self.assertEqual(intersect(spans((0, 10), (20, 30)), spans((5, 22), (28, 40))), [(5, 10), (20, 22), (28, 30)])
+        self.assertEqual(
+            intersect(spans((0, 10), (20, 30)), spans((5, 22), (28, 40))), [(5, 10), (20, 22), (28, 30)]
+        )
 
     def test_equal_ends(self):
         self.assertEqual(intersect(spans((0, 5), (7, 9)), spans((3, 5), (7, 8))), [(3, 5), (7, 8)])

@@ -39,7 +39,9 @@ class Pairs(unittest.TestCase):
             loads("= 1")
 
     def test_two_pairs_on_a_line(self):
-        with self.assertRaisesRegex(SyntaxProblem, "^line 1, column 7: expected the end of the line, found 'b'$"):
+        with self.assertRaisesRegex(
+            SyntaxProblem, "^line 1, column 7: expected the end of the line, found 'b'$"
+        ):
             loads("a = 1 b = 2")
 
     def test_value_is_not_a_table(self):
@@ -72,6 +74,17 @@ class Tables(unittest.TestCase):
         with self.assertRaisesRegex(SyntaxProblem, "`a` is not a table"):
             loads("a = [1]\n[a.b]")
 
+    def test_key_path_in_the_way(self):
+        with self.assertRaisesRegex(DuplicateKey, "key `c` is given twice"):
+            loads("a.b.c = 1\na.b.c = 2")
+
+    def test_tables_then_a_value_in_an_array(self):
+        with self.assertRaisesRegex(SyntaxProblem, "`a` is not a table"):
+            loads("a = [{x = 1}, 2]\n[a.b]")
+
+    def test_keys_may_repeat_a_parent(self):
+        self.assertEqual(loads("a.b = 1\na.a = 2\nc.c.c = 3"), {"a": {"b": 1, "a": 2}, "c": {"c": {"c": 3}}})
+
     def test_empty_array_in_the_way(self):
         with self.assertRaisesRegex(SyntaxProblem, "`a` is not a table"):
             loads("a = []\n[a.b]")
@@ -103,6 +116,14 @@ class ArraysOfTables(unittest.TestCase):
     def test_table_in_the_way(self):
         with self.assertRaisesRegex(DuplicateKey, "`a` is not an array of tables"):
             loads("[a]\n[[a]]")
+
+    def test_value_deep_in_the_way(self):
+        with self.assertRaisesRegex(DuplicateKey, "`b` is not an array of tables"):
+            loads("a.b = 1\n[[a.b]]")
+
+    def test_a_new_element_frees_only_its_own_tables(self):
+        with self.assertRaisesRegex(DuplicateKey, "table `c.a` is given twice"):
+            loads("[c.a]\n[[a]]\n[[a]]\n[c.a]")
 
     def test_unclosed(self):
         with self.assertRaisesRegex(SyntaxProblem, "^line 1, column 4: expected ']]', found ']'$"):

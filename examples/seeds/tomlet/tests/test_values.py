@@ -17,9 +17,16 @@ class Strings(unittest.TestCase):
     def test_unicode_escape(self):
         self.assertEqual(value(r'"\u00e9!"'), "\u00e9!")
 
+    def test_unicode_escape_ends_after_four(self):
+        self.assertEqual(value(r'"\u00e9abc"'), "\u00e9abc")
+
     def test_short_unicode_escape(self):
         with self.assertRaisesRegex(SyntaxProblem, "needs four hexadecimal digits"):
             value(r'"\u0e9"')
+
+    def test_cut_unicode_escape(self):
+        with self.assertRaisesRegex(SyntaxProblem, "needs four hexadecimal digits"):
+            value(r'"\u0e')
 
     def test_unknown_escape(self):
         with self.assertRaisesRegex(SyntaxProblem, r"^line 1, column 7: unknown escape \\q$"):
@@ -112,6 +119,10 @@ class Inline(unittest.TestCase):
 
     def test_inside_an_array(self):
         self.assertEqual(value("[{a=1},{a=2}]"), [{"a": 1}, {"a": 2}])
+
+    def test_needs_an_equals_sign(self):
+        with self.assertRaisesRegex(SyntaxProblem, "expected '=', found '1'"):
+            value("{ a 1 }")
 
     def test_twice(self):
         with self.assertRaisesRegex(DuplicateKey, "key `a` is given twice"):

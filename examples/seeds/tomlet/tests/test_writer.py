@@ -8,7 +8,9 @@ class Dumps(unittest.TestCase):
         self.assertEqual(dumps({}), "")
 
     def test_scalars(self):
-        self.assertEqual(dumps({"a": 1, "b": True, "c": False, "d": 1.5}), "a = 1\nb = true\nc = false\nd = 1.5\n")
+        self.assertEqual(
+            dumps({"a": 1, "b": True, "c": False, "d": 1.5}), "a = 1\nb = true\nc = false\nd = 1.5\n"
+        )
 
     def test_strings_are_escaped(self):
         self.assertEqual(dumps({"a": 'x"\n\\'}), 'a = "x\\"\\n\\\\"\n')
@@ -17,7 +19,9 @@ class Dumps(unittest.TestCase):
         self.assertEqual(dumps({"a b": 1, "": 2, "c-d": 3}), '"a b" = 1\n"" = 2\nc-d = 3\n')
 
     def test_arrays_and_inline_tables(self):
-        self.assertEqual(dumps({"a": [1, (2, 3), {"x": 1, "y z": 2}, {}]}), 'a = [1, [2, 3], { x = 1, "y z" = 2 }, {}]\n')
+        self.assertEqual(
+            dumps({"a": [1, (2, 3), {"x": 1, "y z": 2}, {}]}), 'a = [1, [2, 3], { x = 1, "y z" = 2 }, {}]\n'
+        )
 
     def test_tables_come_after_plain_keys(self):
         self.assertEqual(dumps({"t": {"x": 1}, "a": 2}), "a = 2\n\n[t]\nx = 1\n")
@@ -39,6 +43,9 @@ class Lookup(unittest.TestCase):
 
     def test_nested(self):
         self.assertEqual(get(self.CONFIG, "a.b.1.c"), 20)
+
+    def test_digits_in_a_scalar(self):
+        self.assertIsNone(get({"a": "xyz"}, "a.0"))
 
     def test_index_past_the_end(self):
         self.assertEqual(get(self.CONFIG, "a.b.2", "none"), "none")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from string import hexdigits
 from typing import Any, Union
 
 from .errors import DuplicateKey
@@ -70,11 +71,12 @@ def read_escape(reader: Reader) -> str:
     code = reader.peek
     if code == "u":
         reader.take()
-        digits = reader.take_while(lambda char: char in "0123456789abcdefABCDEF")[:4]
-        if len(digits) < 4:
+        digits = reader.text[reader.at : reader.at + 4]
+        if len(digits) < 4 or not all(digit in hexdigits for digit in digits):
             reader.fail("\\u needs four hexadecimal digits")
+        reader.at += 4
         return chr(int(digits, 16))
-    if code not in ESCAPES or code == END:
+    if code not in ESCAPES:
         reader.fail(f"unknown escape \\{code}")
     return ESCAPES[reader.take()]
 

@@ -67,8 +67,6 @@ def columns(rows: Sequence[Sequence[str]], gap: int = 2, numeric: Sequence[int] 
     widths = [max(len(row[at]) for row in rows if at < len(row)) for at in range(count)]
     laid: list[str] = []
     for row in rows:
-        cells = [
-            align(cell, widths[at], "right" if at in numeric else "left") for at, cell in enumerate(row)
-        ]
+        cells = [align(cell, widths[at], "right" if at in numeric else "left") for at, cell in enumerate(row)]
         laid.append((" " * gap).join(cells).rstrip())
     return laid
