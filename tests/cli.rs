@@ -1,12 +1,17 @@
 //! Runs the program as people do: exit codes, and what goes to stdout and to stderr.
 
 mod bad_input;
+mod build;
+mod built;
 mod check;
 mod fix;
 mod format;
 mod pictures;
+mod runs;
+mod saved;
 mod settings;
 mod terminal;
+mod why;
 mod words;
 
 /// A file with a curriculum and nothing to say against.

@@ -154,7 +154,9 @@ impl<'a> Asked<'a> {
             }
         }
         match (&planned.reason, planned.state) {
-            (Reason::Cached, _) => out.push_str(&past::last_time(self.store, stage)?),
+            (Reason::Cached, _) => {
+                out.push_str(&past::made(self.store, stage, planned.key.as_ref())?);
+            }
             (Reason::Undecided(_), _) => out.push_str(&self.causes(stage, &states)),
             (Reason::Changed(changes), _) => {
                 for upstream in changes.iter().filter_map(|change| change.upstream.as_ref()) {
@@ -207,7 +209,8 @@ impl<'a> Asked<'a> {
                 .map_err(|error| request::refused(&error, self.opened, self.plan))?;
         let state = if reason == Reason::Cached { State::Cached } else { State::Run };
         if output == Plain::Json {
-            let planned = Planned { stage: name, state, reason, items: None, unless_stopped: false };
+            let planned =
+                Planned { stage: name, state, reason, items: None, key: None, unless_stopped: false };
             return Ok(format!("{}\n", self.json(&planned, Some(item))));
         }
         if reason == Reason::NeverBuilt {

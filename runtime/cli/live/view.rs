@@ -19,6 +19,8 @@ pub(crate) struct View {
     curriculum: String,
     run: Option<i64>,
     stages: usize,
+    /// How many stages had work to do.
+    begun: usize,
     ended: usize,
     /// How many stages the store answered.
     answered: u64,
@@ -40,6 +42,8 @@ pub(crate) struct View {
 /// A stage whose items run.
 #[derive(Default)]
 struct Running {
+    /// How many stages began before it.
+    order: usize,
     begun: f64,
     /// How many items there are; unknown for one that draws.
     items: Option<u64>,
@@ -73,18 +77,14 @@ impl View {
                 None
             }
             Event::StageStarted { stage, items, cached, .. } => {
-                let running = self.running.entry(stage.clone()).or_default();
+                let running = self.running(stage, at);
                 (running.begun, running.items, running.cached) = (at, *items, *cached);
                 self.cached += cached;
                 None
             }
             Event::ItemStarted { stage, item, .. } => {
                 // A gate judges draws before it is its turn.
-                let running = self
-                    .running
-                    .entry(stage.clone())
-                    .or_insert_with(|| Running { begun: at, ..Running::default() });
-                running.active.insert(item.clone(), at);
+                self.running(stage, at).active.insert(item.clone(), at);
                 None
             }
             Event::ItemFinished { stage, item, .. } => {
@@ -96,14 +96,14 @@ impl View {
                 None
             }
             Event::ItemRetried { stage, item, after_s, reason, .. } => {
-                let running = self.running.entry(stage.clone()).or_default();
+                let running = self.running(stage, at);
                 running.active.remove(item);
                 running.retries += 1;
                 let again = format!("broke, again in {}: {}", time(*after_s), one_line(reason));
                 (running.retries <= TOLD).then(|| self.line(stage, item, &style::yellow(&again)))
             }
             Event::ItemFailed { stage, item, infra, reason } => {
-                let running = self.running.entry(stage.clone()).or_default();
+                let running = self.running(stage, at);
                 running.active.remove(item);
                 running.failed += 1;
                 let is_told = running.failed <= TOLD;
@@ -136,6 +136,14 @@ impl View {
             Event::RunFinished { .. } => return self.run_finished(&event.event),
         };
         self.headed(line.into_iter().collect())
+    }
+
+    fn running(&mut self, stage: &str, at: f64) -> &mut Running {
+        let order = self.begun;
+        self.running.entry(stage.to_owned()).or_insert_with(|| {
+            self.begun += 1;
+            Running { order, begun: at, ..Running::default() }
+        })
     }
 
     /// Puts a line before the first ones that says which run this is.
@@ -205,6 +213,10 @@ impl View {
                 item: String::new(),
                 reason: one_line(reason),
             });
+        }
+        if counts.is_empty() {
+            // It waited, and the run ended: nothing was lost.
+            return None;
         }
         let text = match (*failed + *infra, told) {
             (0, _) => style::yellow(&one_line(reason)),
@@ -278,6 +290,7 @@ impl View {
     pub(crate) fn asked(&self, times: u32) -> String {
         let items: usize = self.running.values().map(|running| running.active.len()).sum();
         match times {
+            1 if items == 0 => style::yellow("interrupted: nothing runs, so this ends now"),
             1 => style::yellow(&format!(
                 "interrupted: finishing {}; Ctrl-C again ends {} at once",
                 count(items as u64, "running item"),
@@ -289,6 +302,9 @@ impl View {
 
     /// Draws what is going on now, for a terminal: one line for the run, one for each stage.
     pub(crate) fn frame(&self, now: f64, width: usize, height: usize, unicode: bool) -> Vec<String> {
+        if self.curriculum.is_empty() {
+            return vec![style::dim("reading what the stages read")];
+        }
         let dot = if unicode { " · " } else { ", " };
         let head = [
             format!("{}  {} of {}", self.curriculum, self.ended, count(self.stages as u64, "stage")),
@@ -299,34 +315,41 @@ impl View {
         ];
         let mut lines = vec![style::bold(&cut(&head.join(dot), width, unicode))];
         let most = height.saturating_sub(2).clamp(1, 12);
-        let name_width = self.running.keys().map(|name| self.short(name).chars().count()).max().unwrap_or(0);
+        // Those that only wait for a free place say nothing.
+        let mut busy: Vec<(&String, &Running)> =
+            self.running.iter().filter(|(_, running)| running.is_busy()).collect();
+        busy.sort_by_key(|(_, running)| running.order);
+        let waiting = self.running.len() - busy.len();
+        let hidden = busy.len().saturating_sub(most);
+        busy.truncate(most);
+        let name_width = busy.iter().map(|(name, _)| self.short(name).chars().count()).max().unwrap_or(0);
         let name_width = name_width.min(width / 3);
-        for (stage, running) in self.running.iter().take(most) {
+        for (stage, running) in busy {
             let name = cut(self.short(stage), name_width, unicode);
-            let (drawn, rest) = match running.items {
-                Some(items) if items > 0 => {
-                    let done = running.cached + running.done + running.failed;
-                    (bar(done as f64 / items as f64, BAR, unicode), running.words(now, stage))
-                }
-                _ => (spinner(now, BAR, unicode), running.words(now, stage)),
+            let drawn = match running.items {
+                Some(items) if items > 1 => bar(running.settled() as f64 / items as f64, BAR, unicode),
+                _ => spinner(now - running.begun, BAR, unicode),
             };
             let room = width.saturating_sub(name_width + BAR + 6);
-            let rest = cut(&rest, room, unicode);
-            lines.push(format!("  {name:<name_width$}  {}  {rest}", style::green(&drawn)));
+            let rest = cut(&running.words(now, stage), room, unicode);
+            let line = format!("  {name:<name_width$}  {}  {rest}", style::green(&drawn));
+            lines.push(line.trim_end().to_owned());
         }
-        if self.running.len() > most {
-            lines.push(style::dim(&format!(
-                "  and {} more",
-                count((self.running.len() - most) as u64, "stage")
-            )));
+        let more = [(hidden, "running"), (waiting, "waiting")];
+        let more = more.iter().filter(|(number, _)| *number > 0);
+        let more: Vec<String> = more.map(|(number, what)| format!("{number} more {what}")).collect();
+        if !more.is_empty() {
+            lines.push(style::dim(&format!("  {}", more.join(", "))));
         }
         lines
     }
 
     /// Says what is going on now, in lines that stay: for logs and dumb terminals.
     pub(crate) fn heartbeat(&mut self, now: f64) -> Vec<String> {
-        let lines = self.running.iter().filter(|(_, running)| now - running.begun >= 1.0);
-        let lines = lines.map(|(stage, running)| {
+        let mut busy: Vec<(&String, &Running)> =
+            self.running.iter().filter(|(_, running)| running.is_busy()).collect();
+        busy.sort_by_key(|(_, running)| running.order);
+        let lines = busy.into_iter().map(|(stage, running)| {
             let text = format!("running, {}", running.words(now, stage));
             self.line(stage, "", &style::dim(&text))
         });
@@ -336,9 +359,19 @@ impl View {
 }
 
 impl Running {
+    /// Returns whether there is something to see: an item runs, or some have.
+    fn is_busy(&self) -> bool {
+        !self.active.is_empty() || self.done + self.failed + self.retries > 0
+    }
+
+    /// Returns how many items need nothing more.
+    fn settled(&self) -> u64 {
+        self.cached + self.done + self.failed
+    }
+
     /// Says how far it is: `142 of 300, 3.2/s, 49 s left, slowest 4f3a90c1d2e8 12 s`.
     fn words(&self, now: f64, stage: &str) -> String {
-        let done = self.cached + self.done + self.failed;
+        let done = self.settled();
         let mut parts = Vec::new();
         match self.items {
             Some(1) => (),
@@ -398,3 +431,6 @@ pub(crate) fn replay<'a>(events: impl Iterator<Item = &'a RunEvent>) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests;

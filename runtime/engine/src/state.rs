@@ -35,6 +35,8 @@ pub struct Planned {
     pub reason: Reason,
     /// How many items it has, or had the last time.
     pub items: Option<u64>,
+    /// Its key, when all that it reads is known.
+    pub key: Option<ActionKey>,
     /// Whether a stop before it, which is not decided yet, may make it unnecessary.
     pub unless_stopped: bool,
 }
@@ -65,6 +67,7 @@ pub fn states<W: Work>(
             state,
             reason: stage.reason,
             items,
+            key: stage.key,
             unless_stopped: stage.unless_stopped,
         });
     }
@@ -81,6 +84,7 @@ pub(crate) struct Walk {
     pub(crate) known: Known,
     pub(crate) reason: Reason,
     items: Option<u64>,
+    key: Option<ActionKey>,
     unless_stopped: bool,
 }
 
@@ -154,6 +158,7 @@ fn walk_one(graph: &Graph, stages: &[Walk], index: usize, store: &Store, rows: &
                 known: Known::Cached(given),
                 reason: Reason::Cached,
                 items: None,
+                key: Some(key),
                 unless_stopped,
             });
         }
@@ -168,13 +173,14 @@ fn walk_one(graph: &Graph, stages: &[Walk], index: usize, store: &Store, rows: &
                 store.latest(&node.stage.name.0, "")?.map(|action| given_by(node, &action).items)
             }
         };
-        return Ok(Walk { known: Known::Miss, reason, items, unless_stopped });
+        return Ok(Walk { known: Known::Miss, reason, items, key: Some(key), unless_stopped });
     }
     let Some(action) = store.latest(&node.stage.name.0, "")? else {
         return Ok(Walk {
             known: Known::Unknown(None),
             reason: Reason::Undecided(open),
             items: None,
+            key: None,
             unless_stopped,
         });
     };
@@ -187,11 +193,11 @@ fn walk_one(graph: &Graph, stages: &[Walk], index: usize, store: &Store, rows: &
         true => Reason::Undecided(open),
         false => Reason::Changed(changed),
     };
-    Ok(Walk { known: Known::Unknown(Some(last)), reason, items: None, unless_stopped })
+    Ok(Walk { known: Known::Unknown(Some(last)), reason, items: None, key: None, unless_stopped })
 }
 
 fn stopped() -> Walk {
-    Walk { known: Known::Stopped, reason: Reason::Stopped, items: None, unless_stopped: false }
+    Walk { known: Known::Stopped, reason: Reason::Stopped, items: None, key: None, unless_stopped: false }
 }
 
 /// Leaves out what a stage reads and what judges its draws.
@@ -208,9 +214,10 @@ fn inputs_of(
 ) -> Vec<(&'static str, usize, Digest)> {
     let mut found = Vec::new();
     for (at, need) in graph.nodes[index].needs.iter().enumerate() {
-        if let Known::Cached(given) = &stages[need.from].known
+        // First of all: a draw asks for what its gates read, and what fills the hole comes later.
+        if hole != Some(at)
+            && let Known::Cached(given) = &stages[need.from].known
             && let Some(port) = given.port(need.output)
-            && hole != Some(at)
         {
             found.push((need.port, need.from, port.digest));
         }

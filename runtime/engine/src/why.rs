@@ -89,6 +89,9 @@ impl fmt::Display for Change {
                 (_, None) => write!(f, "`{upstream}` is no input any more"),
             };
         }
+        if let (Some(setting), Some(_), Some(_)) = (part.strip_prefix("source."), from, to) {
+            return write!(f, "the content of its `{setting}` changed");
+        }
         let name = part.strip_prefix("setting.").unwrap_or(part);
         match (from, to) {
             (Some(Value::Text(from)), Some(Value::Text(to))) => write!(f, "`{name}` {from} -> {to}"),

@@ -1,18 +1,22 @@
 //! Why a stage ran when it last did: the log of that run says so.
 
-use sswe_cache::{Action, RunId, Store};
+use sswe_cache::{Action, ActionKey, RunId, Store};
 use sswe_engine::{Event, RunEvent};
 
 use crate::{Failure, command::log::moment, live::words::one_line, store};
 
-/// Tells of the run that made what the store has of a stage.
-pub(super) fn last_time(store: &Store, stage: &str) -> Result<String, Failure> {
-    let Some(action) = latest(store, stage)? else { return Ok(String::new()) };
+/// Tells of the run that made what the store has of a stage under its key.
+pub(super) fn made(store: &Store, stage: &str, key: Option<&ActionKey>) -> Result<String, Failure> {
+    let Some(key) = key else { return Ok(String::new()) };
+    let action = store.action(key).map_err(|error| store::failure(&error))?;
+    let Some(action) = action else { return Ok(String::new()) };
     let Some(run) = action.run else { return Ok(String::new()) };
     let when = moment(action.made);
-    let reason = reason_in(store, run, stage)?;
+    // The same work under another name, such as that of another round.
+    let by = if action.stage == stage { String::new() } else { format!(" as {}", action.stage) };
+    let reason = reason_in(store, run, &action.stage)?;
     let reason = reason.map_or(String::new(), |reason| format!(": {reason}"));
-    Ok(format!("  it ran in run {} on {when}{reason}\n", run.0))
+    Ok(format!("  it ran{by} in run {} on {when}{reason}\n", run.0))
 }
 
 /// Tells why a stage above ran, since it gave something else then.
