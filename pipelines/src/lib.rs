@@ -3,6 +3,7 @@
 pub mod artifact;
 pub mod library;
 mod pipeline;
+pub mod rewriter;
 mod stage;
 
 pub use pipeline::Pipeline;
