@@ -206,7 +206,9 @@ impl Parsed {
                         *exceptions.entry(self.word(token).to_owned()).or_insert(0) += 1;
                     }
                 }
-                Class::Text if at >= 1 => {
+                Class::Text
+                    if at >= 1 && matches!(self.text.as_bytes()[token.start as usize], b'\'' | b'"') =>
+                {
                     let is_index = sign(at - 1) == "[" && sign(at + 1) == "]";
                     let is_asked = sign(at - 1) == "(" && at >= 3 && is_key_method(sign(at - 2));
                     let is_member = matches!(sign(at + 1), "in" | "not") && sign(at - 1) != ",";

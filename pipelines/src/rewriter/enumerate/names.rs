@@ -229,7 +229,7 @@ fn exceptions(finder: &mut Finder<'_>, at: u32) {
             continue;
         }
         let mut own = frequent(Some(&finder.file.exceptions), text);
-        own.retain(|other| !EXCEPTIONS.contains(&other.as_str()));
+        own.retain(|other| !EXCEPTIONS.contains(&other.as_str()) && other.starts_with(char::is_uppercase));
         let rank = own.iter().position(|other| other == text);
         let is_common = EXCEPTIONS.contains(&text);
         for other in EXCEPTIONS.iter().filter(|other| **other != text) {
