@@ -1,0 +1,278 @@
+//! Finds the edits that a place offers: the same for planting and for repairing.
+//!
+//! Pools (names, attributes, keys, exceptions) are made of what occurs *outside of* the place
+//! that is edited, so an edit does not change the pool of its own place, and what can be planted
+//! can be undone. Where a bound on a pool would prevent that, the edit says so and is not planted.
+
+mod names;
+mod numbers;
+mod operators;
+mod statements;
+
+use std::collections::BTreeSet;
+
+use super::edit::{Edit, Kind};
+use super::source::Parsed;
+use super::syntax::{Arena, NONE};
+
+/// How many alternatives a pool offers at one place.
+const POOL: usize = 6;
+/// Longer text is not moved about.
+const LONGEST_TEXT: usize = 160;
+
+/// Finds all edits on the wanted rows of the functions of a file, in the order of the text.
+pub(super) fn edits(file: &Parsed, is_wanted: &dyn Fn(u32) -> bool) -> Vec<Edit> {
+    let is_wanted_span = |first: u32, last: u32| (first..=last).any(is_wanted);
+    let arena = Arena::new(&file.tree, &file.text, &is_wanted_span);
+    let (functions, closed) = surroundings(&arena);
+    let mut finder = Finder { file, arena: &arena, functions, scope: None, found: Vec::new() };
+    for at in 0..arena.nodes.len() as u32 {
+        let node = &arena.nodes[at as usize];
+        let function = finder.functions[at as usize];
+        if function == NONE || closed[at as usize] || !is_wanted(node.row) {
+            continue;
+        }
+        finder.enter(function);
+        operators::find(&mut finder, at);
+        numbers::find(&mut finder, at);
+        names::find(&mut finder, at);
+        statements::find(&mut finder, at);
+    }
+    let mut found = finder.found;
+    // Two kinds may offer the same change: the first to find it names it.
+    let mut seen = BTreeSet::new();
+    found.retain(|edit| {
+        edit.before != edit.after && seen.insert((edit.start, edit.before.len(), edit.after.clone()))
+    });
+    found.sort_by(|a, b| (a.start, a.before.len(), &a.after).cmp(&(b.start, b.before.len(), &b.after)));
+    found
+}
+
+/// Returns for each node the function around it, and whether it is out of bounds for edits.
+fn surroundings(arena: &Arena<'_>) -> (Vec<u32>, Vec<bool>) {
+    let mut functions = Vec::with_capacity(arena.nodes.len());
+    let mut closed = Vec::with_capacity(arena.nodes.len());
+    for node in &arena.nodes {
+        let above = node.parent as usize;
+        let function = match arena.nodes.get(above) {
+            Some(parent) if parent.kind == "function_definition" => node.parent,
+            Some(_) => functions[above],
+            None => NONE,
+        };
+        functions.push(function);
+        let is_closed = matches!(
+            arena.kind(node.parent),
+            "string"
+                | "type"
+                | "decorator"
+                | "import_statement"
+                | "import_from_statement"
+                | "global_statement"
+                | "nonlocal_statement"
+                | "delete_statement"
+                | "case_pattern"
+                | "ERROR"
+        );
+        closed.push(is_closed || closed.get(above).is_some_and(|closed| *closed));
+    }
+    (functions, closed)
+}
+
+struct Finder<'a> {
+    file: &'a Parsed,
+    arena: &'a Arena<'a>,
+    functions: Vec<u32>,
+    scope: Option<(u32, Scope<'a>)>,
+    found: Vec<Edit>,
+}
+
+/// The names of a function.
+#[derive(Debug, Default)]
+struct Scope<'a> {
+    /// The names that are bound, and between which bytes.
+    bindings: Vec<(&'a str, u32, u32)>,
+    /// The names that occur, with the byte at which they do, in the order of the text.
+    occurrences: Vec<(&'a str, u32)>,
+}
+
+/// What an identifier does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Load,
+    Store,
+    Callee,
+    Other,
+}
+
+impl<'a> Finder<'a> {
+    fn enter(&mut self, function: u32) {
+        if self.scope.as_ref().is_none_or(|(known, _)| *known != function) {
+            self.scope = Some((function, self.scope_of(function)));
+        }
+    }
+
+    fn scope_of(&self, function: u32) -> Scope<'a> {
+        let mut scope = Scope::default();
+        for at in function..self.arena.after(function) {
+            if self.functions[at as usize] != function || self.arena.kind(at) != "identifier" {
+                continue;
+            }
+            let role = role(self.arena, at);
+            let node = &self.arena.nodes[at as usize];
+            let name = self.arena.text(at);
+            match role {
+                Role::Load => scope.occurrences.push((name, node.start)),
+                Role::Store => {
+                    scope.occurrences.push((name, node.start));
+                    let (from, to) = self.reach(at, function);
+                    scope.bindings.push((name, from, to));
+                }
+                Role::Callee | Role::Other => (),
+            }
+        }
+        scope
+    }
+
+    /// Returns between which bytes a name counts that is bound here.
+    fn reach(&self, at: u32, function: u32) -> (u32, u32) {
+        let arena = self.arena;
+        let is_inner = |up: &u32| {
+            matches!(
+                arena.kind(*up),
+                "lambda"
+                    | "list_comprehension"
+                    | "set_comprehension"
+                    | "dictionary_comprehension"
+                    | "generator_expression"
+            )
+        };
+        let around = arena.above(at).take_while(|up| *up != function).find(is_inner).unwrap_or(function);
+        arena.node(around).map_or((0, 0), |node| (node.start, node.end))
+    }
+
+    /// Returns the names in scope for a place, nearest first; `limit` at most.
+    ///
+    /// Nearness is counted in occurrences of names, without those in the place itself: it is the
+    /// same whatever stands there.
+    fn near(&self, start: u32, end: u32) -> Vec<&'a str> {
+        let Some((_, scope)) = &self.scope else { return Vec::new() };
+        let before = scope.occurrences.partition_point(|(_, byte)| *byte < start);
+        let behind = scope.occurrences.partition_point(|(_, byte)| *byte < end);
+        let mut near: Vec<(usize, &'a str)> = Vec::new();
+        let is_name = |name: &str| {
+            !matches!(name, "self" | "cls" | "_")
+                && scope
+                    .bindings
+                    .iter()
+                    .any(|(bound, from, to)| *bound == name && *from <= start && end <= *to)
+        };
+        let earlier = scope.occurrences[..before].iter().rev().enumerate();
+        let later = scope.occurrences[behind..].iter().enumerate();
+        for (distance, (name, _)) in earlier.chain(later) {
+            match near.iter_mut().find(|(_, known)| known == name) {
+                Some(known) => known.0 = known.0.min(distance),
+                None if is_name(name) => near.push((distance, name)),
+                None => (),
+            }
+        }
+        near.sort_unstable();
+        near.into_iter().map(|(_, name)| name).collect()
+    }
+
+    fn is_bound(&self, name: &str, at: u32) -> bool {
+        let Some((_, scope)) = &self.scope else { return false };
+        scope.bindings.iter().any(|(bound, from, to)| *bound == name && *from <= at && at < *to)
+    }
+
+    /// Offers to put `after` in the place of a node.
+    fn offer(&mut self, at: u32, after: impl Into<String>, kind: Kind, context: &'static str, undoes: bool) {
+        let Some(node) = self.arena.node(at) else { return };
+        let (start, end, row) = (node.start, node.end, node.row);
+        self.offer_text(start, end, row, after, kind, context, undoes);
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the fields of an edit, in their order")]
+    fn offer_text(
+        &mut self,
+        start: u32,
+        end: u32,
+        row: u32,
+        after: impl Into<String>,
+        kind: Kind,
+        context: &'static str,
+        undoes: bool,
+    ) {
+        let Some(before) = self.file.text.get(start as usize..end as usize) else { return };
+        let Some(function) = self.file.function_at(start) else { return };
+        self.found.push(Edit {
+            path: self.file.path.clone(),
+            start,
+            before: before.to_owned(),
+            after: after.into(),
+            line: row + 1,
+            kind,
+            function: function.name.clone(),
+            context,
+            is_undoable: undoes,
+        });
+    }
+
+    /// Offers the names of a pool for the text of a node. The pool is what occurs elsewhere, best
+    /// first; `current` is put back by the same pool when it is among the first without `after`.
+    fn offer_pool(&mut self, at: u32, pool: &[String], kind: Kind, context: &'static str) {
+        let current = self.arena.text(at);
+        let rank = pool.iter().position(|name| name == current);
+        let others = pool.iter().enumerate().filter(|(_, name)| *name != current);
+        let offers: Vec<(String, bool)> = others
+            .take(POOL)
+            .map(|(place, name)| {
+                let undoes = rank.is_some_and(|rank| rank - usize::from(place < rank) < POOL);
+                (name.clone(), undoes)
+            })
+            .collect();
+        for (name, undoes) in offers {
+            self.offer(at, name, kind, context, undoes);
+        }
+    }
+}
+
+/// Returns what an identifier does.
+fn role(arena: &Arena<'_>, at: u32) -> Role {
+    let up = arena.parent(at);
+    let field = arena.node(at).map_or("", |node| node.field);
+    let is = |name: &str, yes: Role, no: Role| if field == name { yes } else { no };
+    match arena.kind(up) {
+        "attribute" => is("attribute", Role::Other, Role::Load),
+        "keyword_argument" => is("name", Role::Other, Role::Load),
+        "parameters" | "lambda_parameters" | "typed_parameter" => Role::Store,
+        "default_parameter" | "typed_default_parameter" | "named_expression" => {
+            is("name", Role::Store, Role::Load)
+        }
+        "list_splat_pattern"
+        | "dictionary_splat_pattern"
+        | "pattern_list"
+        | "tuple_pattern"
+        | "list_pattern"
+        | "as_pattern_target" => Role::Store,
+        "assignment" | "for_statement" | "for_in_clause" => is("left", Role::Store, Role::Load),
+        "augmented_assignment" => is("left", Role::Other, Role::Load),
+        "except_clause" => is("alias", Role::Store, Role::Other),
+        "call" => is("function", Role::Callee, Role::Load),
+        "function_definition"
+        | "class_definition"
+        | "global_statement"
+        | "nonlocal_statement"
+        | "delete_statement"
+        | "dotted_name"
+        | "aliased_import"
+        | "type"
+        | "decorator"
+        | "case_pattern"
+        | "keyword_pattern"
+        | "raise_statement" => Role::Other,
+        _ => Role::Load,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,203 @@
+//! What a Solver sees of a failure, and the edits that may mend it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::choices::{Choices, Hat};
+use super::edit::Edit;
+use super::enumerate;
+use super::features::{self, Near};
+use super::hash;
+use super::source::{Parsed, Source};
+use crate::artifact::Observed;
+
+/// How many lines are looked at.
+const LINES: usize = 120;
+/// How many edits are offered: whole lines are taken, the most suspicious first, up to here.
+const EDITS: usize = 400;
+
+/// A buggy repository and what it shows, with its lines ranked by how suspicious they are.
+#[derive(Clone, Debug)]
+pub struct Scene {
+    source: Source,
+    suspects: Vec<Suspect>,
+    exceptions: Vec<u64>,
+}
+
+/// A line that may be wrong.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Suspect {
+    /// The file.
+    pub path: String,
+    /// The line, from 1.
+    pub line: u32,
+    /// How suspicious it is: larger is more.
+    pub suspicion: f64,
+    /// How well failing tests are told by entering the function (Ochiai), from 0 to 1.
+    pub function: f64,
+    /// The share of the failing tests that executed it, from 0 to 1.
+    pub share: f64,
+    /// How far it is from the nearest innermost frame of a failure in its function, in lines.
+    pub distance: Option<u32>,
+    /// Whether it is on the way of a failure: the line of a frame.
+    pub is_frame: bool,
+}
+
+impl Scene {
+    /// Ranks the lines of the buggy code; it looks at nothing but the code and the record.
+    pub fn new(source: &Source, observed: &Observed) -> Scene {
+        let mut failures: Vec<(u32, &str)> =
+            observed.failures.iter().map(|failure| (failure.tests, failure.exception.as_str())).collect();
+        failures.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
+        failures.dedup_by_key(|(_, exception)| *exception);
+        let exceptions = failures.iter().take(2).map(|(_, exception)| hash::text(exception)).collect();
+        Scene { source: source.clone(), suspects: suspects(source, observed), exceptions }
+    }
+
+    /// Returns the suspicious lines, the most suspicious first.
+    pub fn suspects(&self) -> &[Suspect] {
+        &self.suspects
+    }
+
+    /// Returns the buggy code.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+}
+
+/// Returns the edits that a Solver chooses from, with their features.
+pub fn repairs(scene: &Scene) -> Choices {
+    let mut rows: BTreeMap<&str, BTreeMap<u32, usize>> = BTreeMap::new();
+    for (rank, suspect) in scene.suspects.iter().enumerate() {
+        rows.entry(&suspect.path).or_default().insert(suspect.line - 1, rank);
+    }
+    let mut ranked: Vec<(usize, Edit)> = Vec::new();
+    for (path, rows) in &rows {
+        let Some(file) = scene.source.file(path) else { continue };
+        let edits = enumerate::edits(file, &|row| rows.contains_key(&row));
+        let rank = |edit: &Edit| rows.get(&(edit.line - 1)).copied().unwrap_or(usize::MAX);
+        ranked.extend(edits.into_iter().map(|edit| (rank(&edit), edit)));
+    }
+    // Stable: within a line the order of the text stays.
+    ranked.sort_by_key(|(rank, _)| *rank);
+    if let Some((last, _)) = ranked.get(EDITS) {
+        let last = *last;
+        let first_kept = ranked.first().map(|(rank, _)| *rank);
+        if first_kept == Some(last) {
+            ranked.truncate(EDITS);
+        } else {
+            ranked.retain(|(rank, _)| *rank < last);
+        }
+    }
+    let mut choices = Choices::new(Hat::Solver);
+    let mut features = features::Extractor::new(&scene.source);
+    for (rank, edit) in ranked {
+        let Some(suspect) = scene.suspects.get(rank) else { continue };
+        let near = Near { suspect, rank, exceptions: &scene.exceptions };
+        features.repair(&edit, &near, &mut choices);
+        choices.push(edit, 0.0);
+    }
+    choices
+}
+
+/// Returns the name of a function as the parser writes it: without what Python adds for functions
+/// inside of functions.
+pub(super) fn plain_name(name: &str) -> String {
+    name.split('.').filter(|part| !part.starts_with('<')).collect::<Vec<_>>().join(".")
+}
+
+/// What is known of a function.
+#[derive(Clone, Copy, Default)]
+struct Known {
+    ochiai: f64,
+    innermost: Option<u32>,
+    is_on_way: bool,
+}
+
+fn suspects(source: &Source, observed: &Observed) -> Vec<Suspect> {
+    let failing = f64::from(observed.failing.max(1));
+    let mut known: BTreeMap<(&str, String), Known> = BTreeMap::new();
+    for covered in observed.covered.iter().filter(|covered| covered.failing > 0) {
+        let (hits, passes) = (f64::from(covered.failing), f64::from(covered.passing));
+        let ochiai = (hits / libm::sqrt(failing * (hits + passes)).max(1.0)).min(1.0);
+        let entry = known.entry((&covered.path, plain_name(&covered.function))).or_default();
+        entry.ochiai = entry.ochiai.max(ochiai);
+    }
+    let mut frames: BTreeSet<(&str, u32)> = BTreeSet::new();
+    for failure in &observed.failures {
+        for (depth, frame) in failure.frames.iter().rev().enumerate() {
+            frames.insert((&frame.path, frame.line));
+            let entry = known.entry((&frame.path, plain_name(&frame.function))).or_default();
+            entry.is_on_way = true;
+            if depth == 0 {
+                entry.innermost.get_or_insert(frame.line);
+            }
+        }
+    }
+
+    let mut shares: BTreeMap<(&str, u32), f64> = BTreeMap::new();
+    for (path, lines) in &observed.lines {
+        let Some(file) = source.file(path) else { continue };
+        for (line, tests) in lines {
+            let share = (f64::from(*tests) / failing).min(1.0);
+            let (first, last) = file.logical_of(line.saturating_sub(1));
+            // A long literal is one logical line: only what is near counts.
+            for row in first..=last.min(first + 40) {
+                let entry = shares.entry((file.path.as_ref(), row)).or_insert(0.0);
+                *entry = entry.max(share);
+            }
+        }
+    }
+    let of_failing: BTreeSet<(&str, &str)> =
+        known.keys().map(|(path, function)| (*path, function.as_str())).collect();
+    for path in source.paths() {
+        let Some(file) = source.file(path) else { continue };
+        let has_lines = observed.lines.contains_key(path);
+        for function in &file.functions {
+            let is_known = of_failing.contains(&(path, &function.name));
+            if !is_known && !of_failing.is_empty() {
+                continue;
+            }
+            // The head holds the defaults, which ran before any test; without a record of lines
+            // the whole function is suspicious.
+            let last =
+                if has_lines { function.body_row.max(function.row + 1) - 1 } else { function.last_row };
+            for row in function.row..=last {
+                shares.entry((file.path.as_ref(), row)).or_insert(if has_lines { 0.25 } else { 0.5 });
+            }
+        }
+    }
+
+    let mut found = Vec::new();
+    for ((path, row), share) in shares {
+        let Some((file, function)) = place(source, path, row) else { continue };
+        let about = known.get(&(path, function.to_owned())).copied().unwrap_or_default();
+        let is_frame = frames.contains(&(file.path.as_ref(), row + 1));
+        let distance = about.innermost.map(|line| line.abs_diff(row + 1));
+        let nearness = distance.map_or(0.0, |distance| 0.5 / f64::from(1 + distance));
+        let suspicion = about.ochiai
+            + 0.4 * share
+            + nearness
+            + if is_frame { 0.3 } else { 0.0 }
+            + if about.is_on_way { 0.1 } else { 0.0 };
+        found.push(Suspect {
+            path: path.to_owned(),
+            line: row + 1,
+            suspicion,
+            function: about.ochiai,
+            share,
+            distance,
+            is_frame,
+        });
+    }
+    found.sort_by(|a, b| {
+        b.suspicion.total_cmp(&a.suspicion).then(a.path.cmp(&b.path)).then(a.line.cmp(&b.line))
+    });
+    found.truncate(LINES);
+    found
+}
+
+fn place<'s>(source: &'s Source, path: &str, row: u32) -> Option<(&'s Parsed, &'s str)> {
+    let file = source.file(path)?;
+    let function = file.function_of_row(row)?;
+    Some((file, &function.name))
+}

@@ -1,0 +1,276 @@
+//! Syntax trees in a form that is quick to ask: nodes in one vector, in the order of the text.
+
+use std::sync::Arc;
+
+use tree_sitter::{Node, Parser, TreeCursor};
+
+use super::hash;
+
+/// No node.
+pub(super) const NONE: u32 = u32::MAX;
+
+/// A node.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Syn {
+    pub(super) kind: &'static str,
+    /// Its part in its parent; empty when it has no name.
+    pub(super) field: &'static str,
+    pub(super) start: u32,
+    pub(super) end: u32,
+    /// Its first line, from 0.
+    pub(super) row: u32,
+    pub(super) parent: u32,
+    pub(super) next: u32,
+    pub(super) first: u32,
+    pub(super) is_named: bool,
+}
+
+/// The nodes of a file, or of the functions of it that were asked for.
+#[derive(Debug)]
+pub(super) struct Arena<'a> {
+    pub(super) text: &'a str,
+    pub(super) nodes: Vec<Syn>,
+}
+
+/// A function.
+#[derive(Clone, Debug)]
+pub(super) struct Span {
+    /// Its name, with the classes and functions around it.
+    pub(super) name: Arc<str>,
+    /// The hash of its own name.
+    pub(super) own: u64,
+    /// The hash of the name of the class around it, with what is around that; 0 for none.
+    pub(super) class: u64,
+    pub(super) start: u32,
+    pub(super) end: u32,
+    pub(super) row: u32,
+    pub(super) last_row: u32,
+    /// The line on which its body begins.
+    pub(super) body_row: u32,
+    /// The names of its parameters.
+    pub(super) parameters: Vec<u64>,
+    pub(super) is_top: bool,
+}
+
+/// Parses Python; none when the grammar cannot be loaded, which no input causes.
+pub(super) fn parse(text: &str) -> Option<tree_sitter::Tree> {
+    let mut parser = Parser::new();
+    parser.set_language(&tree_sitter_python::LANGUAGE.into()).ok()?;
+    parser.parse(text, None)
+}
+
+/// Returns the functions of a file, outer ones before inner ones.
+pub(super) fn functions(tree: &tree_sitter::Tree, text: &str) -> Vec<Span> {
+    let mut found = Vec::new();
+    let mut around = Around { names: Vec::new(), class: 0, depth: 0 };
+    gather(&mut tree.walk(), text, &mut around, &mut found);
+    found
+}
+
+struct Around {
+    names: Vec<String>,
+    class: u64,
+    depth: u32,
+}
+
+/// Deeper than any code that a person wrote; a file that is nested deeper is not gone through.
+const DEEPEST: u32 = 100;
+
+fn gather(cursor: &mut TreeCursor<'_>, text: &str, around: &mut Around, found: &mut Vec<Span>) {
+    if around.depth > DEEPEST || !cursor.goto_first_child() {
+        return;
+    }
+    around.depth += 1;
+    loop {
+        let node = cursor.node();
+        match node.kind() {
+            "function_definition" | "class_definition" => {
+                let name = node.child_by_field_name("name").map_or("", |name| slice(text, name)).to_owned();
+                let class = around.class;
+                around.names.push(name);
+                let qualified = around.names.join(".");
+                if node.kind() == "class_definition" {
+                    around.class = hash::text(&qualified);
+                } else {
+                    found.push(span(node, text, &qualified, class, around.names.len() == 1));
+                }
+                gather(cursor, text, around, found);
+                around.names.pop();
+                around.class = class;
+            }
+            "decorated_definition"
+            | "block"
+            | "if_statement"
+            | "elif_clause"
+            | "else_clause"
+            | "try_statement"
+            | "except_clause"
+            | "finally_clause"
+            | "with_statement"
+            | "for_statement"
+            | "while_statement"
+            | "ERROR" => gather(cursor, text, around, found),
+            _ => (),
+        }
+        if !cursor.goto_next_sibling() {
+            break;
+        }
+    }
+    around.depth -= 1;
+    cursor.goto_parent();
+}
+
+fn span(node: Node<'_>, text: &str, qualified: &str, class: u64, is_top: bool) -> Span {
+    let own = node.child_by_field_name("name").map_or("", |name| slice(text, name));
+    let parameters = node.child_by_field_name("parameters");
+    let mut names = Vec::new();
+    if let Some(list) = parameters {
+        for at in 0..list.named_child_count() {
+            let Some(parameter) = list.named_child(at as u32) else { continue };
+            let name = match parameter.kind() {
+                "identifier" => Some(parameter),
+                "default_parameter" | "typed_default_parameter" => parameter.child_by_field_name("name"),
+                "typed_parameter" => parameter.named_child(0).filter(|name| name.kind() == "identifier"),
+                _ => None,
+            };
+            names.extend(name.map(|name| hash::text(slice(text, name))));
+        }
+    }
+    let body = node.child_by_field_name("body");
+    Span {
+        name: qualified.into(),
+        own: hash::text(own),
+        class,
+        start: node.start_byte() as u32,
+        end: node.end_byte() as u32,
+        row: node.start_position().row as u32,
+        last_row: node.end_position().row as u32,
+        body_row: body.map_or(node.end_position().row, |body| body.start_position().row) as u32,
+        parameters: names,
+        is_top,
+    }
+}
+
+fn slice<'a>(text: &'a str, node: Node<'_>) -> &'a str {
+    text.get(node.byte_range()).unwrap_or("")
+}
+
+impl<'a> Arena<'a> {
+    /// Takes the nodes of a tree, leaving out the inside of functions that `is_wanted` does not
+    /// want, given their first and last rows.
+    pub(super) fn new(
+        tree: &tree_sitter::Tree,
+        text: &'a str,
+        is_wanted: &dyn Fn(u32, u32) -> bool,
+    ) -> Arena<'a> {
+        let mut nodes: Vec<Syn> = Vec::new();
+        let mut cursor = tree.walk();
+        let mut above: Vec<u32> = Vec::new();
+        let mut last: Vec<u32> = vec![NONE];
+        loop {
+            let node = cursor.node();
+            let at = nodes.len() as u32;
+            let parent = above.last().copied().unwrap_or(NONE);
+            nodes.push(Syn {
+                kind: node.kind(),
+                field: cursor.field_name().unwrap_or(""),
+                start: node.start_byte() as u32,
+                end: node.end_byte() as u32,
+                row: node.start_position().row as u32,
+                parent,
+                next: NONE,
+                first: NONE,
+                is_named: node.is_named(),
+            });
+            match last.last().copied() {
+                Some(NONE) | None => {
+                    if let Some(up) = nodes.get_mut(parent as usize) {
+                        up.first = at;
+                    }
+                }
+                Some(before) => nodes[before as usize].next = at,
+            }
+            if let Some(before) = last.last_mut() {
+                *before = at;
+            }
+            let is_closed = node.kind() == "function_definition"
+                && !is_wanted(node.start_position().row as u32, node.end_position().row as u32);
+            if !is_closed && cursor.goto_first_child() {
+                above.push(at);
+                last.push(NONE);
+                continue;
+            }
+            while !cursor.goto_next_sibling() {
+                if !cursor.goto_parent() {
+                    return Arena { text, nodes };
+                }
+                above.pop();
+                last.pop();
+            }
+        }
+    }
+
+    pub(super) fn node(&self, at: u32) -> Option<&Syn> {
+        self.nodes.get(at as usize)
+    }
+
+    pub(super) fn kind(&self, at: u32) -> &'static str {
+        self.node(at).map_or("", |node| node.kind)
+    }
+
+    pub(super) fn parent(&self, at: u32) -> u32 {
+        self.node(at).map_or(NONE, |node| node.parent)
+    }
+
+    pub(super) fn text(&self, at: u32) -> &'a str {
+        self.node(at).and_then(|node| self.text.get(node.start as usize..node.end as usize)).unwrap_or("")
+    }
+
+    pub(super) fn children(&self, at: u32) -> impl Iterator<Item = u32> + '_ {
+        let mut next = self.node(at).map_or(NONE, |node| node.first);
+        std::iter::from_fn(move || {
+            let now = next;
+            next = self.node(now)?.next;
+            Some(now)
+        })
+    }
+
+    /// Returns the named children, without comments.
+    pub(super) fn named(&self, at: u32) -> Vec<u32> {
+        let is_part = |child: &u32| {
+            self.node(*child).is_some_and(|node| node.is_named) && self.kind(*child) != "comment"
+        };
+        self.children(at).filter(is_part).collect()
+    }
+
+    pub(super) fn field(&self, at: u32, field: &str) -> Option<u32> {
+        self.children(at).find(|child| self.node(*child).is_some_and(|node| node.field == field))
+    }
+
+    /// Returns the nodes above, nearest first.
+    pub(super) fn above(&self, at: u32) -> impl Iterator<Item = u32> + '_ {
+        let mut next = self.parent(at);
+        std::iter::from_fn(move || {
+            let now = next;
+            next = self.node(now)?.parent;
+            Some(now)
+        })
+    }
+
+    /// Returns the kind of the node above that is not a mere parenthesis.
+    pub(super) fn context(&self, at: u32) -> &'static str {
+        self.above(at).map(|up| self.kind(up)).find(|kind| *kind != "parenthesized_expression").unwrap_or("")
+    }
+
+    /// Returns the node behind the last one below a node.
+    pub(super) fn after(&self, at: u32) -> u32 {
+        let mut here = at;
+        while let Some(node) = self.node(here) {
+            if node.next != NONE {
+                return node.next;
+            }
+            here = node.parent;
+        }
+        self.nodes.len() as u32
+    }
+}
