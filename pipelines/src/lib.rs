@@ -1,6 +1,7 @@
 //! Says what each stage does, and which model it asks.
 
 pub mod artifact;
+pub mod harness;
 pub mod library;
 mod diff;
 pub mod harness;

@@ -145,6 +145,9 @@ pub enum Error {
     /// The action cannot be expressed.
     #[error("`{0}` cannot be given to a sandbox: expected a plain relative path, without NUL bytes")]
     Path(String),
+    /// A folder of the host lies where the sandbox has its own.
+    #[error("`{}` cannot be shown in a sandbox, which has a `/tmp` and a `/work` of its own: move it", .0.display())]
+    Covered(PathBuf),
     /// A call of the host failed.
     #[error("the sandbox broke: {step}: {source}")]
     Broken {

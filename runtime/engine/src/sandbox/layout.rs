@@ -89,6 +89,10 @@ pub(super) fn steps(view: &View<'_>) -> Result<Vec<Op>, Error> {
         }
     }
     for folder in outermost(view.readable) {
+        // These two are its own: what the host has there would be covered.
+        if folder.starts_with("/tmp") || folder.starts_with(WORK) {
+            return Err(Error::Covered(folder));
+        }
         made.bind(&folder)?;
     }
     for (path, text) in ETC {
@@ -96,14 +100,14 @@ pub(super) fn steps(view: &View<'_>) -> Result<Vec<Op>, Error> {
         made.ops.push(Op::File { path, bytes, mode: 0o644 });
     }
     devices(&mut made)?;
-    for (path, input) in view.fixed {
-        made.file(path, input)?;
-    }
     made.ops.push(Op::Proc);
     let data = format!("size={},nr_inodes=200000,mode=755,uid=1000,gid=1000", view.bytes.max(4096));
     for path in [WORK, "/tmp"].iter().chain(view.scratch) {
         made.folder(path)?;
         made.ops.push(Op::Tmpfs { path: c(path)?, data: c(&data)? });
+    }
+    for (path, input) in view.fixed {
+        made.file(path, input)?;
     }
     made.ops.push(Op::Forget);
     made.ops.push(Op::Seal);
@@ -186,7 +190,7 @@ fn devices(made: &mut Made) -> Result<(), Error> {
     for name in ["null", "zero", "full", "random", "urandom"] {
         let path = format!("/dev/{name}");
         made.ops.push(Op::File { path: c(&path)?, bytes: Vec::new(), mode: 0o666 });
-        made.ops.push(Op::Device { from: c(&format!("{OLD}{path}"))?, path: c(&path)? });
+        made.ops.push(Op::Device { from: c(format!("{OLD}{path}"))?, path: c(&path)? });
     }
     let links = [
         ("/proc/self/fd", "/dev/fd"),

@@ -1,0 +1,214 @@
+//! Runs the tests of a repository with a few changed files, thousands of times, in isolation.
+//!
+//! For each repository a server is kept warm inside of a sandbox: the interpreter, the test
+//! framework and the compiled clean tree, but nothing of the product imported. Each verdict is a
+//! fork of it, which enters namespaces of its own, writes the tree afresh, gives up every right and
+//! only then runs code that may be hostile. What a verdict is about reaches only that fork, and its
+//! results come back line by line, each with a word that only it was told.
+
+mod command;
+mod measure;
+mod python;
+mod server;
+mod wire;
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::sync::{OnceCell, Semaphore};
+
+pub use python::Python;
+
+use crate::artifact::{Limits, Raised, TestResult, Tree};
+use measure::Baseline;
+use server::Server;
+
+/// A repository whose tests can be run: what a warm server is made for.
+#[derive(Clone, Debug)]
+pub struct Bench {
+    /// What tells it apart: equal ids mean equal everything else.
+    pub id: String,
+    /// The clean tree. It is known to the server: hidden tests belong into [`Ask::changed`].
+    pub tree: Arc<Tree>,
+    /// The command that runs its tests, such as `python -m unittest` or `pytest -q tests`.
+    pub command: String,
+    /// What one verdict may use.
+    pub limits: Limits,
+    /// Whether it may reach the network of the host.
+    pub network: bool,
+    /// Folders with further packages.
+    pub site: Vec<PathBuf>,
+}
+
+/// What to find out.
+#[derive(Clone, Debug, Default)]
+pub struct Ask {
+    /// The new text of files, by path; a file that the tree does not have is added.
+    pub changed: BTreeMap<String, String>,
+    /// Which tests.
+    pub tests: Tests,
+    /// What to note of the product code that each test runs.
+    pub trace: Trace,
+    /// Whether to stop at the first test that does not pass. What was not run is missing.
+    pub stop_early: bool,
+    /// The processor time of tests in milliseconds, where it is not to follow the clean run's.
+    pub cpu_ms: BTreeMap<String, u64>,
+}
+
+/// Which tests.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Tests {
+    /// All that the command finds.
+    #[default]
+    All,
+    /// These, by id, in the order of the command.
+    Only(Vec<String>),
+}
+
+/// What to note of the product code that a test runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Trace {
+    /// Nothing.
+    #[default]
+    Off,
+    /// The functions that it enters.
+    Functions,
+    /// These, and the lines that it executes.
+    Lines,
+}
+
+/// What the tests did.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Report {
+    /// The tests, sorted by id.
+    pub tests: Vec<TestResult>,
+    /// Modules that could not be loaded, and what they raised.
+    pub unloadable: BTreeMap<String, Raised>,
+    /// Microseconds of processor time by test: for limits and sidecars, never for results.
+    pub cpu_us: BTreeMap<String, u64>,
+    /// Time on the clock: likewise.
+    pub wall: Duration,
+}
+
+/// Why there is no report. None of these says anything about the changed files.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Trouble {
+    /// The surroundings broke: trying again may help.
+    #[error("{0}")]
+    Infra(String),
+    /// The tests cannot be run in this way, however often it is tried.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// What ends a test that does not end: policy, and no part of any result that is not a timeout.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// The least processor time that a test may use.
+    pub floor: Duration,
+    /// How often a test may use what it used on the clean tree.
+    pub factor: u32,
+    /// How much more it gets alone, before it is said to loop.
+    pub confirm: u32,
+    /// What a test may use of which nothing is known.
+    pub unknown: Duration,
+    /// How long a test may neither run nor wait for a processor.
+    pub idle: Duration,
+}
+
+impl Default for Policy {
+    fn default() -> Policy {
+        let [floor, unknown, idle] = [100, 10_000, 30_000].map(Duration::from_millis);
+        Policy { floor, factor: 20, confirm: 5, unknown, idle }
+    }
+}
+
+/// Keeps servers warm. Dropping it kills them.
+#[derive(Debug)]
+pub struct Harness {
+    python: Python,
+    jobs: usize,
+    most: usize,
+    policy: Policy,
+    // The one that was used last stands last.
+    warm: Mutex<Vec<Arc<Warm>>>,
+}
+
+#[derive(Debug)]
+struct Warm {
+    bench: Bench,
+    turns: Semaphore,
+    idle: Mutex<Vec<Server>>,
+    baseline: OnceCell<Baseline>,
+}
+
+impl Harness {
+    /// Makes a harness that runs up to `jobs` verdicts of a repository at once, and keeps up to
+    /// `most` repositories warm.
+    pub fn new(python: Python, jobs: usize, most: usize) -> Harness {
+        let warm = Mutex::default();
+        Harness { python, jobs: jobs.max(1), most: most.max(1), policy: Policy::default(), warm }
+    }
+
+    /// Changes what ends a test that does not end.
+    pub fn with_policy(mut self, policy: Policy) -> Harness {
+        self.policy = policy;
+        self
+    }
+
+    /// Runs tests. When the future is dropped, every process of them is killed.
+    pub async fn measure(&self, bench: &Bench, ask: Ask) -> Result<Report, Trouble> {
+        let warm = self.warm(bench);
+        let closed = |_| Trouble::Infra("the harness was closed".to_owned());
+        let _turn = warm.turns.acquire().await.map_err(closed)?;
+        let idle = locked(&warm.idle).pop();
+        let mut server = match idle {
+            Some(server) => server,
+            None => Server::start(&warm.bench, &self.python).await?,
+        };
+        let baseline = warm
+            .baseline
+            .get_or_try_init(|| measure::baseline(&mut server, &warm.bench, &self.policy))
+            .await?;
+        let report = measure::measure(&mut server, &warm.bench, &self.policy, baseline, ask).await?;
+        locked(&warm.idle).push(server);
+        Ok(report)
+    }
+
+    fn warm(&self, bench: &Bench) -> Arc<Warm> {
+        let mut all = locked(&self.warm);
+        let warm = match all.iter().position(|warm| warm.bench.id == bench.id) {
+            Some(at) => all.remove(at),
+            None => Arc::new(Warm {
+                bench: bench.clone(),
+                turns: Semaphore::new(self.jobs),
+                idle: Mutex::default(),
+                baseline: OnceCell::new(),
+            }),
+        };
+        // One that is still in use lives on until its verdicts are reached.
+        if all.len() >= self.most {
+            all.remove(0);
+        }
+        all.push(warm.clone());
+        warm
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl From<sswe_engine::sandbox::Error> for Trouble {
+    fn from(error: sswe_engine::sandbox::Error) -> Trouble {
+        use sswe_engine::sandbox::Error;
+        match error {
+            Error::Program { .. } | Error::Path(_) | Error::Covered(_) => Trouble::Refused(error.to_string()),
+            error => Trouble::Infra(error.to_string()),
+        }
+    }
+}

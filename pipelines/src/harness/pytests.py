@@ -1,0 +1,139 @@
+"""Runs what `python -m pytest` would run."""
+
+import os
+import sys
+
+import isolate
+import report
+
+
+def prepare(config):
+    """Imports the framework, and what of the environment belongs to it."""
+    global pytest, _plugins
+    import _pytest.assertion.rewrite as rewrite
+    import _pytest.config
+    import pytest
+
+    # All of the framework's own parts: each verdict would otherwise load them anew.
+    for name in _pytest.config.default_plugins:
+        __import__("_pytest." + name)
+    for name in ("_pytest.unraisableexception", "_pytest.python_api", "_pytest.raises", "pygments", "colorama"):
+        try:
+            __import__(name)
+        except ImportError:
+            pass
+    # Plugins are those of the environment: one that a tree brings along is none.
+    _plugins = []
+    if not os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD"):
+        from importlib import metadata
+
+        for each in metadata.distributions():
+            for point in each.entry_points:
+                if point.group == "pytest11" and point.name not in _plugins:
+                    try:
+                        point.load()
+                        _plugins.append(point.value.split(":")[0])
+                    except Exception:
+                        pass
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    return None
+
+
+class Plugin:
+    def __init__(self, tests, only):
+        self.tests, self.only = tests, only
+        self.files = None if only is None else {name.split("::")[0] for name in only}
+        self.wrong = None
+
+    def ignore(self, path):
+        if self.files is None or not path.endswith(".py") or not path.startswith("/work/"):
+            return None
+        inner = path[6:]
+        if inner in self.files or os.path.basename(inner) in ("conftest.py", "__init__.py"):
+            return None
+        return True if os.path.isfile(path) else None
+
+    def pytest_collectreport(self, report):
+        if report.failed and report.nodeid:
+            self.tests.unloadable(report.nodeid, self.reasons.pop(report.nodeid, None) or {
+                "exception": "CollectError", "message": "", "frames": []})
+        elif report.skipped and report.nodeid:
+            self.tests.fixture([report.nodeid + "::"], "skipped", None)
+
+    reasons = {}
+
+
+def make_plugin(tests, only):
+    plugin = Plugin(tests, only)
+    hookimpl = pytest.hookimpl
+
+    class Hooks(Plugin):
+        if int(pytest.__version__.split(".")[0]) >= 7:
+            def pytest_ignore_collect(self, collection_path):
+                return self.ignore(str(collection_path))
+        else:
+            def pytest_ignore_collect(self, path):
+                return self.ignore(str(path))
+
+        @hookimpl(hookwrapper=True)
+        def pytest_make_collect_report(self, collector):
+            outcome = yield
+            made = outcome.get_result()
+            info = getattr(getattr(made, "call", None), "excinfo", None)
+            if made.failed and info is not None:
+                self.reasons[made.nodeid] = report.raised(cause(info.value))
+
+        @hookimpl(hookwrapper=True, trylast=True)
+        def pytest_collection_modifyitems(self, items):
+            yield
+            if self.only is not None:
+                items[:] = [item for item in items if item.nodeid in self.only]
+
+        def pytest_collection_finish(self, session):
+            self.tests.plan([item.nodeid for item in session.items])
+            if self.tests.should_stop:
+                session.shouldstop = "a test did not pass"
+
+        @hookimpl(hookwrapper=True, tryfirst=True)
+        def pytest_runtest_protocol(self, item):
+            self.tests.start(item.nodeid.rpartition("::")[0])
+            yield
+            self.tests.end(item.nodeid)
+            if self.tests.should_stop:
+                item.session.shouldstop = "a test did not pass"
+
+        @hookimpl(hookwrapper=True)
+        def pytest_runtest_makereport(self, item, call):
+            outcome = yield
+            made = outcome.get_result()
+            error = call.excinfo.value if call.excinfo is not None else None
+            if made.passed:
+                if made.when == "call":
+                    self.tests.say("passed")
+            elif made.skipped:
+                self.tests.say("passed" if hasattr(made, "wasxfail") else "skipped")
+            elif error is None:
+                self.tests.say("failed")
+            else:
+                is_failure = made.when == "call" and isinstance(error, (AssertionError, pytest.fail.Exception))
+                self.tests.say("failed" if is_failure else "error", error)
+
+    return Hooks(tests, only)
+
+
+def cause(error):
+    """Returns what made a module fail to load: the framework wraps it in words."""
+    inner = error.__cause__ or error.__context__
+    return inner if type(error).__name__ == "CollectError" and inner is not None else error
+
+
+def run(config, request, stream):
+    tests = report.Tests(stream, request)
+    only = None if request["only"] is None else set(request["only"])
+    arguments = ["-p", "no:cacheprovider", "--continue-on-collection-errors", "--tb=native"]
+    for name in _plugins:
+        arguments += ["-p", name]
+    code = pytest.main(arguments + config["args"], plugins=[make_plugin(tests, only)])
+    # Wrong arguments, or an error of the framework: nothing that tests do.
+    if code in (3, 4):
+        stream.line({"broken": {"exception": "pytest", "message": "it ended with code %d" % code, "frames": []}})

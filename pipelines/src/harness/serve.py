@@ -1,0 +1,176 @@
+"""Waits for verdicts to reach, and forks once for each, before anything of the product is imported.
+
+It knows the clean tree and how to run its tests. What a verdict is about (changed files, which tests,
+the word that marks true lines) goes over a socket that only the forked process reads.
+"""
+
+import ctypes
+import gc
+import importlib
+import importlib.util
+import json
+import os
+import resource
+import select
+import signal
+import socket
+import struct
+import sys
+import sysconfig
+import types
+
+import isolate
+import report
+
+# Modules that do something when they are imported, or need a screen.
+NEVER = {"antigravity", "this", "turtle", "turtledemo", "tkinter", "idlelib", "test", "lib2to3", "__main__"}
+
+
+def compile_tree(tree, cache, sink, rewrite):
+    """Compiles every source without executing it, and tells which modules the sources import."""
+    import ast
+
+    wanted = set()
+    for folder, _, names in os.walk(tree):
+        for name in names:
+            if not name.endswith(".py"):
+                continue
+            path = os.path.join(folder, name)
+            inner = os.path.relpath(path, tree)
+            try:
+                with open(path, "rb") as file:
+                    source = file.read()
+                module = ast.parse(source)
+                code = compile(source, "/work/" + inner, "exec", dont_inherit=True)
+            except (SyntaxError, ValueError, RecursionError, MemoryError):
+                continue
+            for node in ast.walk(module):
+                if isinstance(node, ast.Import):
+                    wanted.update(alias.name for alias in node.names)
+                elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                    wanted.add(node.module)
+                    wanted.update(node.module + "." + alias.name for alias in node.names)
+            cached = isolate.cached(cache, inner)
+            os.makedirs(os.path.dirname(cached), exist_ok=True)
+            # Checked against the source by its hash: a changed file is compiled anew.
+            from importlib import _bootstrap_external as external
+
+            data = external._code_to_hash_pyc(code, importlib.util.source_hash(source), True)
+            with open(cached, "wb") as file:
+                file.write(data)
+            if rewrite:
+                rewrite(path, inner, cache)
+    os.write(sink, "\n".join(sorted(wanted)).encode())
+
+
+def prepare(config, rewrite):
+    """Compiles the tree in a process of its own: sources may be anything, also what crashes a compiler."""
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.close(read)
+            resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
+            compile_tree(isolate.BASE, isolate.CACHE, write, rewrite)
+        finally:
+            os._exit(0)
+    os.close(write)
+    with os.fdopen(read, "rb") as file:
+        names = file.read().decode().split("\n")
+    os.waitpid(pid, 0)
+    own = {name.split(".")[0] for name in os.listdir(isolate.BASE)}
+    own |= {name.split(".")[0] for folder in ("src", "lib") if os.path.isdir(isolate.BASE + "/" + folder)
+            for name in os.listdir(isolate.BASE + "/" + folder)}
+    library = sysconfig.get_paths()["stdlib"]
+    for name in names:
+        top = name.split(".")[0]
+        if not name or top in own or top in NEVER:
+            continue
+        try:
+            found = importlib.util.find_spec(top)
+            origin = getattr(found, "origin", None) or ""
+            is_ours = origin in ("built-in", "frozen") or (
+                origin.startswith(library) and "site-packages" not in origin)
+            if is_ours and (name == top or importlib.util.find_spec(name)):
+                importlib.import_module(name)
+        except Exception:
+            continue
+
+
+def main():
+    control = socket.socket(fileno=3)
+    config = json.loads(control.recv(1 << 16))
+    sys.dont_write_bytecode = True
+    runner = importlib.import_module({"unittest": "units", "pytest": "pytests"}[config["runner"]])
+    del sys.path[0]
+    for folder in config["site"]:
+        if folder not in sys.path:
+            sys.path.append(folder)
+    rewrite = runner.prepare(config)
+    prepare(config, rewrite)
+    isolate.seal(rewrite is not None)
+    # Nothing is there yet: each fork puts its tree there. `pytest` alone finds its own way.
+    if config["is_module"]:
+        sys.path.insert(0, "/work")
+    sys.path_importer_cache.clear()
+    # What candidate code finds as the main module is as empty as it is for `python -m`.
+    main_module = types.ModuleType("__main__")
+    sys.modules["__main__"] = main_module
+    for name in ("serve", "isolate", "report", "units", "pytests"):
+        sys.modules.pop(name, None)
+    sys.argv = ["python -m " + config["runner"]] + config["args"]
+    filter_program = bytes.fromhex(config["filter"])
+    own = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+    gc.collect()
+    gc.freeze()
+    control.send(b"ready")
+    while True:
+        word, files, _, _ = socket.recv_fds(control, 64, 1)
+        if not files:
+            if not word:
+                os._exit(0)
+            continue
+        isolate.unshare(isolate.NEWPID)
+        pid = os.fork()
+        if pid == 0:
+            try:
+                control.close()
+                os.close(own)
+                isolated(files[0], filter_program, config, runner)
+            finally:
+                os._exit(70)
+        isolate.setns(own, isolate.NEWPID)
+        os.close(files[0])
+        watch = os.pidfd_open(pid)
+        poll = select.poll()
+        poll.register(watch, select.POLLIN)
+        poll.register(control, select.POLLIN)
+        while True:
+            ready = {file for file, _ in poll.poll()}
+            if watch in ready:
+                break
+            # Whatever the host says now, it has had enough of this one.
+            if not control.recv(64):
+                os._exit(0)
+            os.kill(pid, signal.SIGKILL)
+        os.close(watch)
+        _, status, used = os.wait4(pid, 0)
+        control.send(struct.pack("=iQ", status, int((used.ru_utime + used.ru_stime) * 1e6)))
+
+
+def isolated(file, filter_program, config, runner):
+    """Goes on in namespaces of its own, and without any rights runs the tests."""
+    os.set_inheritable(file, False)
+    request = isolate.enter(file, filter_program, config)
+    stream = report.Stream(file, request["nonce"])
+    try:
+        runner.run(config, request, stream)
+    except BaseException as error:
+        stream.line({"broken": report.raised(error)})
+    finally:
+        stream.line({"done": True})
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

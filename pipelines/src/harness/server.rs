@@ -1,0 +1,309 @@
+//! A warm server, and one verdict of it.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    os::fd::AsFd,
+    time::{Duration, Instant},
+};
+
+use sswe_engine::sandbox::{Channel, Input, Native, Running, Start, Usage, filter_program, usage};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::UnixStream,
+};
+
+use super::{
+    Bench, Python, Trouble,
+    command::{self, Runner},
+    wire::{self, Config, Line, Request},
+};
+
+const FILES: &[(&str, &str)] = &[
+    ("/harness/serve.py", include_str!("serve.py")),
+    ("/harness/isolate.py", include_str!("isolate.py")),
+    ("/harness/report.py", include_str!("report.py")),
+    ("/harness/units.py", include_str!("units.py")),
+    ("/harness/pytests.py", include_str!("pytests.py")),
+];
+
+/// How long a server may take to be ready.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// How often a verdict that takes long is looked at.
+const TICK: Duration = Duration::from_millis(20);
+
+/// The most bytes of results that are read: what is longer was not written by us.
+const MOST: usize = 256 << 20;
+
+/// A server, ready for a verdict.
+#[derive(Debug)]
+pub(super) struct Server {
+    running: Running,
+}
+
+/// What a verdict gave.
+#[derive(Debug, Default)]
+pub(super) struct Raw {
+    pub lines: Vec<Line>,
+    pub end: End,
+}
+
+/// Why a verdict ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum End {
+    /// By itself.
+    #[default]
+    Own,
+    /// Something used up its processor time.
+    Cpu,
+    /// Something neither ran nor waited for a processor.
+    Idle,
+    /// Memory.
+    Memory,
+    /// The clock, and the machine is to blame.
+    Wall,
+}
+
+/// What one part of a verdict, a test or the loading of all, may use.
+pub(super) trait Allow {
+    /// Is told of each line.
+    fn heard(&mut self, line: &Line);
+    /// Returns the processor time for what is running now.
+    fn cpu(&self) -> Duration;
+    /// Returns how long it may be idle.
+    fn idle(&self) -> Duration;
+}
+
+impl Server {
+    pub(super) async fn start(bench: &Bench, python: &Python) -> Result<Server, Trouble> {
+        let command = command::parse(&bench.command)?;
+        let mut fixed: BTreeMap<String, Input> = FILES
+            .iter()
+            .map(|(path, text)| {
+                ((*path).to_owned(), Input { bytes: text.as_bytes().to_vec(), is_program: false })
+            })
+            .collect();
+        fixed.extend(bench.tree.iter().map(|(path, file)| {
+            (format!("/base/{path}"), Input { bytes: file.bytes(), is_program: file.is_program() })
+        }));
+        let mut site = bench.site.clone();
+        site.sort();
+        let env = match site.is_empty() {
+            true => BTreeMap::new(),
+            // For programs that tests start; the server itself knows them from its settings.
+            false => {
+                let paths: Vec<String> = bench.site.iter().map(|path| path.display().to_string()).collect();
+                BTreeMap::from([("PYTHONPATH".to_owned(), paths.join(":"))])
+            }
+        };
+        let program = python.program.display().to_string();
+        let start = Start {
+            argv: vec![program, "-s".to_owned(), "/harness/serve.py".to_owned()],
+            env,
+            fixed,
+            scratch: vec!["/base".to_owned(), "/pyc".to_owned()],
+            readable: python.readable.iter().chain(&bench.site).cloned().collect(),
+            network: bench.network,
+            files: bench.limits.files,
+        };
+        let running = Native.start(start).await?;
+        let config = Config {
+            runner: match command.runner {
+                Runner::Unittest => "unittest",
+                Runner::Pytest => "pytest",
+            },
+            is_module: command.is_module,
+            args: &command.args,
+            network: bench.network,
+            site: &bench.site,
+            filter: filter_program().iter().map(|byte| format!("{byte:02x}")).collect(),
+        };
+        let server = Server { running };
+        let config = serde_json::to_vec(&config).map_err(|error| Trouble::Infra(error.to_string()))?;
+        let ready = async {
+            server.running.control.send(&config, &[]).await?;
+            server.running.control.recv().await
+        };
+        match tokio::time::timeout(PATIENCE, ready).await {
+            Ok(Ok((word, _))) if word == b"ready" => Ok(server),
+            Ok(Err(error)) => Err(server.died(&error.to_string())),
+            Ok(Ok(_)) => {
+                let complaint = server.running.complaint();
+                let last = complaint.lines().next_back().unwrap_or("it said nothing").to_owned();
+                if last.starts_with("ModuleNotFoundError: No module named '") {
+                    let hint = "the environment of the repository lacks it";
+                    return Err(Trouble::Refused(format!(
+                        "`{}` cannot be run: {last}: {hint}",
+                        bench.command
+                    )));
+                }
+                Err(server.died(&complaint))
+            }
+            Err(_) => Err(Trouble::Infra("the test server was not ready in two minutes".to_owned())),
+        }
+    }
+
+    fn died(&self, why: &str) -> Trouble {
+        let complaint = self.running.complaint();
+        Trouble::Infra(format!("the test server died: {why} {complaint}").trim().to_owned())
+    }
+
+    /// Reaches one verdict.
+    pub(super) async fn verdict(
+        &mut self,
+        mut request: Request<'_>,
+        allow: &mut dyn Allow,
+    ) -> Result<Raw, Trouble> {
+        let infra = |error: io::Error| Trouble::Infra(format!("a verdict could not be begun: {error}"));
+        request.nonce = wire::nonce().map_err(infra)?;
+        let wall = Duration::from_millis(request.limits.wall_ms);
+        let (nonce, memory) = (request.nonce.clone(), request.limits.memory);
+        let body = serde_json::to_vec(&request).map_err(|error| Trouble::Infra(error.to_string()))?;
+        let (ours, theirs) = UnixStream::pair().map_err(infra)?;
+        let theirs = theirs.into_std().map_err(infra)?;
+        theirs.set_nonblocking(false).map_err(infra)?;
+        let control = &self.running.control;
+        if let Err(error) = control.send(b"go", &[theirs.as_fd()]).await {
+            return Err(self.died(&error.to_string()));
+        }
+        drop(theirs);
+        let (mut results, mut feed) = ours.into_split();
+        let mut flow = Flow { nonce: &nonce, rest: Vec::new(), bytes: 0, lines: Vec::new() };
+        let ask = async {
+            let length = (body.len() as u32).to_ne_bytes();
+            // One that dies before it has read all of this says so by its end.
+            let _ = feed.write_all(&[&length[..], &body].concat()).await;
+            std::future::pending::<()>().await
+        };
+        tokio::pin!(ask);
+        let mut end = End::Own;
+        let mut watch = Watch::new(self.running.pid(), wall, memory);
+        let mut tick = tokio::time::interval_at(tokio::time::Instant::now() + 2 * TICK, TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut is_open = true;
+        let exit = loop {
+            tokio::select! {
+                biased;
+                read = flow.read(&mut results), if is_open => {
+                    is_open = matches!(read, Ok(1..)) && flow.bytes <= MOST;
+                    watch.heard |= flow.tell(allow);
+                }
+                message = control.recv() => break message,
+                _ = tick.tick() => {
+                    if end == End::Own && let Some(why) = watch.look(allow) {
+                        end = why;
+                        stop(control).await;
+                    }
+                }
+                () = &mut ask => {}
+            }
+        };
+        match exit {
+            Ok((bytes, _)) if bytes.len() == 12 => {}
+            Ok(_) => return Err(self.died("")),
+            Err(error) => return Err(self.died(&error.to_string())),
+        }
+        // Whoever could write is gone, so this ends.
+        while is_open && matches!(flow.read(&mut results).await, Ok(1..)) && flow.bytes <= MOST {
+            flow.tell(allow);
+        }
+        flow.tell(allow);
+        Ok(Raw { lines: flow.lines, end })
+    }
+}
+
+async fn stop(control: &Channel) {
+    // When this fails the server is gone, and the next message says so.
+    let _ = control.send(b"stop", &[]).await;
+}
+
+struct Flow<'a> {
+    nonce: &'a str,
+    rest: Vec<u8>,
+    bytes: usize,
+    lines: Vec<Line>,
+}
+
+impl Flow<'_> {
+    async fn read(&mut self, results: &mut tokio::net::unix::OwnedReadHalf) -> io::Result<usize> {
+        let count = results.read_buf(&mut self.rest).await?;
+        self.bytes += count;
+        Ok(count)
+    }
+
+    /// Takes out the lines that are complete; returns whether there was one of ours.
+    fn tell(&mut self, allow: &mut dyn Allow) -> bool {
+        let Some(end) = self.rest.iter().rposition(|byte| *byte == b'\n') else {
+            return false;
+        };
+        let before = self.lines.len();
+        for line in self.rest[..end].split(|byte| *byte == b'\n') {
+            if let Some(line) = wire::read(line, self.nonce) {
+                allow.heard(&line);
+                self.lines.push(line);
+            }
+        }
+        self.rest.drain(..=end);
+        self.lines.len() > before
+    }
+}
+
+/// Looks at a verdict that takes long.
+struct Watch {
+    server: i32,
+    child: Option<i32>,
+    begun: Instant,
+    wall: Duration,
+    memory: u64,
+    heard: bool,
+    /// What was used when the part that runs now was first seen.
+    base: Usage,
+    since: Instant,
+    /// The last time that anything had moved.
+    moved: (Usage, Instant),
+}
+
+impl Watch {
+    fn new(server: i32, wall: Duration, memory: u64) -> Watch {
+        let now = Instant::now();
+        let none = Usage::default();
+        let moved = (none, now);
+        Watch { server, child: None, begun: now, wall, memory, heard: false, base: none, since: now, moved }
+    }
+
+    fn look(&mut self, allow: &dyn Allow) -> Option<End> {
+        let path = format!("/proc/{0}/task/{0}/children", self.server);
+        self.child = self
+            .child
+            .or_else(|| std::fs::read_to_string(path).ok()?.split_whitespace().next()?.parse().ok());
+        let used = usage(self.child?)?;
+        let now = Instant::now();
+        if std::mem::take(&mut self.heard) {
+            (self.base, self.since) = (used, now);
+        }
+        let busy = |used: Usage| used.cpu + used.waiting;
+        // A process that sleeps and wakes up now and then is no busier than one that sleeps.
+        let (before, at) = self.moved;
+        if busy(used).saturating_sub(busy(before)) > (now - at) / 20 + TICK / 2 {
+            self.moved = (used, now);
+        }
+        if self.since > self.moved.1 {
+            self.moved = (used, self.since);
+        }
+        if used.cpu.saturating_sub(self.base.cpu) > allow.cpu() {
+            return Some(End::Cpu);
+        }
+        if used.memory > self.memory {
+            return Some(End::Memory);
+        }
+        if now - self.moved.1 > allow.idle() {
+            return Some(End::Idle);
+        }
+        if now - self.begun > self.wall {
+            let spent = busy(used).saturating_sub(busy(self.base));
+            return Some(if spent < (now - self.since) / 2 { End::Idle } else { End::Wall });
+        }
+        None
+    }
+}

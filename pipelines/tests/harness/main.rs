@@ -1,0 +1,6 @@
+//! Tests of the harness with real suites in real sandboxes, friendly and hostile.
+
+#![expect(clippy::unwrap_used, reason = "a test fails, or says what it needs")]
+
+mod friendly;
+mod support;
