@@ -36,7 +36,8 @@ const GROUPS: &[(&str, fn())] = &[
     ("blobs", blobs),
     ("stat", stat),
     ("small-files", small_files),
-    ("ingest", ingest),
+    ("ingest-noise", || ingest("noise")),
+    ("ingest-text", || ingest("text")),
 ];
 
 /// The durable record of an executed item: its row, a body and a sidecar.
@@ -195,46 +196,43 @@ fn small_files() {
 }
 
 /// One large file, beside the programs that do a part of it, one after another in each round.
-fn ingest() {
-    const ROUNDS: usize = 5;
+fn ingest(what: &str) {
+    const ROUNDS: usize = 3;
     let source = Scratch::new();
     let has_b3sum = Command::new("b3sum").arg("--version").output().is_ok();
-    for (what, text) in [("noise", false), ("text", true)] {
-        let path = source.path().join(what);
-        write_large(&path, 2 << 30, text);
-        let copy = source.path().join("copy");
-        let shell = |script: &str| {
-            let script = script.replace("IN", path.to_str().unwrap()).replace("OUT", copy.to_str().unwrap());
-            time(|| assert!(Command::new("sh").args(["-c", &script]).status().unwrap().success()))
-        };
-        let (mut own, mut sums, mut writes, mut peak) = (Vec::new(), Vec::new(), Vec::new(), 0.0f64);
-        for _ in 0..ROUNDS {
-            let scratch = Scratch::new();
-            let store = scratch.store();
-            reset_peak();
-            let before = peak_mib();
-            own.push(time(|| {
-                let mut batch = Batch::new(&store);
-                batch.put_file(&path).unwrap();
-                batch.commit().unwrap();
-            }));
-            peak = peak.max(peak_mib() - before);
-            if has_b3sum {
-                sums.push(shell("b3sum IN >/dev/null"));
-            }
-            writes.push(shell("cat IN >OUT; sync OUT"));
-            fs::remove_file(&copy).unwrap();
+    let path = source.path().join(what);
+    write_large(&path, 2 << 30, what == "text");
+    let copy = source.path().join("copy");
+    let shell = |script: &str| {
+        let script = script.replace("IN", path.to_str().unwrap()).replace("OUT", copy.to_str().unwrap());
+        time(|| assert!(Command::new("sh").args(["-c", &script]).status().unwrap().success()))
+    };
+    let (mut own, mut sums, mut writes, mut peak) = (Vec::new(), Vec::new(), Vec::new(), 0.0f64);
+    for _ in 0..ROUNDS {
+        let scratch = Scratch::new();
+        let store = scratch.store();
+        reset_peak();
+        let before = peak_mib();
+        own.push(time(|| {
+            let mut batch = Batch::new(&store);
+            batch.put_file(&path).unwrap();
+            batch.commit().unwrap();
+        }));
+        peak = peak.max(peak_mib() - before);
+        if has_b3sum {
+            sums.push(shell("b3sum IN >/dev/null"));
         }
-        let own = print(&format!("ingest of a file, 2 GiB of {what}"), 1, own);
-        println!("{:<58} {peak:>8.0} MiB", "  memory that it took at most");
-        if !has_b3sum {
-            println!("SKIPPED: b3sum is not installed");
-        } else {
-            let both = print(&format!("  b3sum, 2 GiB of {what}"), 1, sums)
-                + print("  one write: cat > file; sync file", 1, writes);
-            println!("{:<58} {:>12.2}", "  ingest, in times of b3sum and one write", own / both);
-        }
-        fs::remove_file(&path).unwrap();
+        writes.push(shell("cat IN >OUT; sync OUT"));
+        fs::remove_file(&copy).unwrap();
+    }
+    let own = print(&format!("ingest of a file, 2 GiB of {what}"), 1, own);
+    println!("{:<58} {peak:>8.0} MiB", "  memory that it took at most");
+    if !has_b3sum {
+        println!("SKIPPED: b3sum is not installed");
+    } else {
+        let both = print(&format!("  b3sum, 2 GiB of {what}"), 1, sums)
+            + print("  one write: cat > file; sync file", 1, writes);
+        println!("{:<58} {:>12.2}", "  ingest, in times of b3sum and one write", own / both);
     }
 }
 

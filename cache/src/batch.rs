@@ -107,11 +107,11 @@ impl Batch {
         self.touch_row(hit.seq(), hit.key(), hit.used());
     }
 
-    /// Notes that an action was used today, so that a sweep keeps it.
-    pub fn touch_key(&mut self, outputs: &Outputs, key: &ActionKey) {
-        if let Some((seq, used)) = outputs.use_of(key) {
-            self.touch_row(seq, *key, used);
-        }
+    /// Notes that actions were used today, so that a sweep keeps them.
+    pub fn touch_keys(&mut self, outputs: &Outputs, keys: &[ActionKey]) {
+        let today = self.store.now().day();
+        let used = keys.iter().filter_map(|key| Some((outputs.use_of(key)?, *key)));
+        self.used.extend(used.filter(|((_, used), _)| *used < today).map(|((seq, _), key)| (seq, key)));
     }
 
     /// Adds what a stat cache has learnt since it was loaded or last added.

@@ -13,7 +13,8 @@ pub(crate) const VERSION: i64 = STEPS.len() as i64;
 const APPLICATION: i64 = 0x7373_7765;
 
 /// Step `n` takes an index from format `n` to `n + 1`. Released steps never change.
-const STEPS: &[&str] = &["
+const STEPS: &[&str] = &[
+    "
 -- `id` is in order of arrival. The bytes of a small blob are in `inline`, apart, so that
 -- counting and marking do not read them.
 CREATE TABLE blob(
@@ -89,7 +90,8 @@ CREATE TABLE root(
   target BLOB NOT NULL,
   PRIMARY KEY(kind, name, action, target)
 ) WITHOUT ROWID;
-", "
+",
+    "
 -- A build reads all of it, and a column takes as long as a row. Files are simply read again.
 DROP TABLE stat;
 CREATE TABLE stat(
@@ -97,7 +99,8 @@ CREATE TABLE stat(
   seen INTEGER NOT NULL,      -- ns, just before the file was read
   file BLOB NOT NULL          -- how it looked, and its digest: see stat.rs
 ) WITHOUT ROWID;
-"];
+",
+];
 
 /// Where an index stands.
 #[derive(Debug, PartialEq, Eq)]

@@ -47,8 +47,7 @@ impl StatCache {
     /// Loads what the store knows, in one scan.
     pub fn load(store: &Store) -> Result<StatCache> {
         let known = store.read(|conn| {
-            let mut statement =
-                conn.prepare_cached("SELECT path, seen, file FROM stat")?;
+            let mut statement = conn.prepare_cached("SELECT path, seen, file FROM stat")?;
             let mut rows = statement.query(())?;
             let mut known = Files::default();
             while let Some(row) = rows.next()? {

@@ -27,8 +27,7 @@ impl Store {
     pub fn outputs(&self) -> Result<Outputs> {
         let (outputs, damaged) = self.read(|conn| {
             let tx = conn.unchecked_transaction()?;
-            let last =
-                tx.query_row("SELECT max(seq) FROM action", (), |row| row.get::<_, Option<u32>>(0))?;
+            let last = tx.query_row("SELECT max(seq) FROM action", (), |row| row.get::<_, Option<u32>>(0))?;
             let mut outputs = Outputs::default();
             outputs.rows.reserve(last.unwrap_or(0).min(1 << 20) as usize);
             let mut damaged = false;

@@ -120,8 +120,9 @@ mod tests {
 
     #[test]
     fn like_paths_have_places_of_their_own() {
-        let mut taken: Vec<u32> =
-            (0..4096u32).map(|number| hash(format!("/home/a/tasks/{number}.toml").as_bytes()) % 8192).collect();
+        let mut taken: Vec<u32> = (0..4096u32)
+            .map(|number| hash(format!("/home/a/tasks/{number}.toml").as_bytes()) % 8192)
+            .collect();
         taken.sort_unstable();
         taken.dedup();
         // As many as chance leaves: 8192 (1 - 1/sqrt(e)) are 3223.

@@ -173,7 +173,7 @@ fn a_store_of_a_newer_version_is_refused() {
     let error = Store::open(&scratch.store_path(), scratch.options()).unwrap_err();
     assert!(matches!(error, Error::Newer { found: 99, .. }));
     let text = error.to_string();
-    assert!(text.contains("has format 99, and this sswe knows formats up to 1"), "{text}");
+    assert!(text.contains("has format 99, and this sswe knows formats up to 2"), "{text}");
 }
 
 #[test]

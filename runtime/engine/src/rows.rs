@@ -141,10 +141,12 @@ impl Rows {
 
     /// Notes in a batch that rows were used today.
     pub(crate) fn touch(&self, keys: &[ActionKey], batch: &mut sswe_cache::Batch) -> sswe_cache::Result<()> {
+        if let Some(all) = &self.all {
+            batch.touch_keys(all, keys);
+            return Ok(());
+        }
         for key in keys {
-            if let Some(all) = &self.all {
-                batch.touch_key(all, key);
-            } else if let Some(action) = self.store.action(key)? {
+            if let Some(action) = self.store.action(key)? {
                 batch.touch(&action);
             }
         }
