@@ -41,7 +41,7 @@ pub use learn::{
     Draw, Earned, Gradient, GradientStatus, Group, Loss, Method, Reward, Step, Weighting, advantages,
     batch_advantages, gradient, train,
 };
-pub use plant::plants;
+pub use plant::{Taste, plants};
 pub use policy::{Policy, PolicyError, WEIGHTS};
 pub use scene::{Scene, Suspect, repairs};
 pub use source::{Source, is_product};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use sswe_cache::Digest;
 
 use super::{Observed, Status};
 
@@ -122,6 +123,30 @@ pub struct Traced {
     pub feedback: Feedback,
     /// How it ended.
     pub outcome: Outcome,
+}
+
+impl Attempt {
+    /// Returns the digest that names it: cards say by it which traces they rest on.
+    pub fn digest(&self) -> Digest {
+        Digest::of(&super::encode(self))
+    }
+}
+
+impl Traces {
+    /// Returns the attempts one by one, each with what is common to all.
+    pub fn each(&self) -> impl Iterator<Item = Attempt> {
+        self.attempts.iter().enumerate().map(|(at, traced)| Attempt {
+            schema: self.schema.clone(),
+            task: self.task.clone(),
+            repo: self.repo.clone(),
+            attempt: at as u32,
+            statement: self.statement.clone(),
+            observed: self.observed.clone(),
+            tried: traced.tried.clone(),
+            feedback: traced.feedback.clone(),
+            outcome: traced.outcome,
+        })
+    }
 }
 
 /// `attempts/1`: what training needs of the attempts on one task.

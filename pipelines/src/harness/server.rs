@@ -153,7 +153,7 @@ impl Server {
     pub(super) async fn verdict(
         &mut self,
         mut request: Request<'_>,
-        allow: &mut dyn Allow,
+        allow: &mut (dyn Allow + Send + Sync),
     ) -> Result<Raw, Trouble> {
         let infra = |error: io::Error| Trouble::Infra(format!("a verdict could not be begun: {error}"));
         request.nonce = wire::nonce().map_err(infra)?;
@@ -233,7 +233,7 @@ impl Flow<'_> {
     }
 
     /// Takes out the lines that are complete; returns whether there was one of ours.
-    fn tell(&mut self, allow: &mut dyn Allow) -> bool {
+    fn tell(&mut self, allow: &mut (dyn Allow + Send + Sync)) -> bool {
         let Some(end) = self.rest.iter().rposition(|byte| *byte == b'\n') else {
             return false;
         };
@@ -272,7 +272,7 @@ impl Watch {
         Watch { server, child: None, begun: now, wall, memory, heard: false, base: none, since: now, moved }
     }
 
-    fn look(&mut self, allow: &dyn Allow) -> Option<End> {
+    fn look(&mut self, allow: &(dyn Allow + Send + Sync)) -> Option<End> {
         let path = format!("/proc/{0}/task/{0}/children", self.server);
         self.child = self
             .child

@@ -23,19 +23,37 @@ const UNGUIDED: f64 = 0.08;
 const GENERIC: [f64; Kind::ALL.len()] =
     [6.0, 6.0, 3.0, 3.0, 4.0, 4.0, 1.0, 0.5, 0.5, 0.5, 0.5, 1.0, 1.0, 0.5, 0.5, 0.5, 0.5];
 
+/// Which bugs are liked.
+#[derive(Clone, Copy, Debug)]
+pub enum Taste<'a> {
+    /// Those that mutation tools plant: operators and numbers, mostly.
+    Generic,
+    /// Every kind alike.
+    Balanced,
+    /// Those that a card is about.
+    Card(&'a Card),
+}
+
 /// Returns the bugs that may be planted in functions that trusted tests enter, each one that a
 /// Solver can undo.
 ///
 /// With a card, nearly all of the probability goes to its weaknesses, each by its weight; what
 /// this repository has no place for is shared among the others. Weights that were learned act on
 /// top of that.
-pub fn plants(source: &Source, suite: &Suite, card: Option<&Card>) -> Choices {
+pub fn plants(source: &Source, suite: &Suite, taste: Taste<'_>) -> Choices {
     let covering = covering(suite);
     let edits = candidates(source, &covering);
     let counts = by_kind(&edits);
+    let matches = match taste {
+        Taste::Card(card) => weaknesses(card, &edits),
+        Taste::Generic | Taste::Balanced => Vec::new(),
+    };
+    let generic = |kind: Kind| match taste {
+        Taste::Balanced => 1.0,
+        Taste::Generic | Taste::Card(_) => GENERIC[kind as usize],
+    };
     let kinds: f64 =
         Kind::ALL.iter().filter(|kind| counts[**kind as usize] > 0).map(|kind| generic(*kind)).sum();
-    let matches = card.map(|card| weaknesses(card, &edits)).unwrap_or_default();
     let guided: f64 = matches.iter().map(|matched| matched.weight).sum();
 
     let chosen = thin(&edits, &matches);
@@ -69,9 +87,7 @@ pub fn plants(source: &Source, suite: &Suite, card: Option<&Card>) -> Choices {
     choices
 }
 
-fn generic(kind: Kind) -> f64 {
-    GENERIC[kind as usize]
-}
+
 
 /// Returns how many trusted tests enter each function.
 fn covering(suite: &Suite) -> BTreeMap<(String, String), u32> {

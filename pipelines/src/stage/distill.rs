@@ -1,9 +1,8 @@
 //! `distill`: traces become cards that name recurring mistakes.
 
-use sswe_cache::Digest;
 use sswe_engine::{Artifact, Context, Fault, Made};
 
-use crate::artifact::{self, Attempt, Outcome, Traces};
+use crate::artifact::{self, Outcome, Traces};
 use crate::rewriter::{self, Distill};
 use crate::setting;
 
@@ -25,21 +24,7 @@ pub(crate) async fn run(context: &Context) -> Result<Made, Fault> {
     };
     let mut attempts = Vec::new();
     for traces in super::read_port::<Traces>(context, "traces").await? {
-        let Traces { schema, task, repo, statement, observed, attempts: made } = traces;
-        for (at, traced) in made.into_iter().enumerate() {
-            let attempt = Attempt {
-                schema: schema.clone(),
-                task: task.clone(),
-                repo: repo.clone(),
-                attempt: at as u32,
-                statement: statement.clone(),
-                observed: observed.clone(),
-                tried: traced.tried,
-                feedback: traced.feedback,
-                outcome: traced.outcome,
-            };
-            attempts.push((Digest::of(&artifact::encode(&attempt)).to_string(), attempt));
-        }
+        attempts.extend(traces.each().map(|attempt| (attempt.digest().to_string(), attempt)));
     }
     let cards = rewriter::distill(&attempts, &lessons);
     // The weakest skill first: names are in the order in which cards are taken up.

@@ -7,10 +7,13 @@ use sswe_compiler::{
     show::{Origin, Shown, settings_of},
 };
 
-use super::open_checked;
+use super::{artifacts, open_checked};
 use crate::{Failure, args::Show, exit, load, style};
 
 pub(crate) fn run(args: &Show) -> Result<u8, Failure> {
+    if args.what.iter().any(|what| artifacts::WHAT.contains(&what.as_str())) {
+        return artifacts::run(args);
+    }
     let (files, paths): (Vec<&String>, Vec<&String>) = args.what.iter().partition(|what| is_file(what));
     let file = load::file(files.first().map(PathBuf::from).as_ref())?;
     let Some(opened) = open_checked(&file, &args.compile)? else { return Ok(exit::FILE_HAS_ERRORS) };
