@@ -170,6 +170,16 @@ fn rewards_teach_repair_in_repositories_that_were_never_seen() {
         let counts = by_kind.entry(bug.edit.kind).or_default();
         counts[0] += 1;
         counts[1] += usize::from(is_found);
+        if !is_found {
+            println!(
+                "out of reach among {}: {} {} line {} `{}`",
+                example.choices.len(),
+                bug.edit.kind,
+                bug.edit.function,
+                bug.edit.line,
+                bug.edit.after
+            );
+        }
         tests.push(example);
     }
     let spent = begun.elapsed().as_secs_f64() * 1000.0 / test_bugs.len() as f64;
