@@ -159,7 +159,7 @@ fn rewards_teach_repair_in_repositories_that_were_never_seen() {
         return;
     }
     let nothing = Policy::default();
-    let test_bugs = bugs(&unseen, &nothing, 99, 14);
+    let test_bugs = bugs(&unseen, &nothing, 99, 10);
     let mut by_kind: BTreeMap<Kind, [usize; 2]> = BTreeMap::new();
     let mut tests = Vec::new();
     let mut offered = 0;
@@ -191,15 +191,15 @@ fn rewards_teach_repair_in_repositories_that_were_never_seen() {
     assert!(reachable * 100 >= tests.len() * 80, "{reachable} of {}", tests.len());
 
     let examples: Vec<Example> =
-        bugs(&shown, &nothing, 7, 8).iter().map(|bug| example(&shown, bug).0).collect();
-    let warm = warm_start(&nothing, &examples, &WarmStart { passes: 1, ..WarmStart::default() });
+        bugs(&shown, &nothing, 7, 10).iter().map(|bug| example(&shown, bug).0).collect();
+    let warm = warm_start(&nothing, &examples, &WarmStart::default());
     let start = mean_probability(&warm, &tests);
     println!("mean p: untrained {:.4}, warm {start:.4}", mean_probability(&nothing, &tests));
     for method in [Method::Grpo, Method::Gdpo] {
         let loss = Loss { method, ..Loss::of(Hat::Solver) };
         let mut policy = warm.clone();
         for round in 1..=3 {
-            let groups: Vec<Group> = bugs(&shown, &nothing, 10 + round, 16)
+            let groups: Vec<Group> = bugs(&shown, &nothing, 10 + round, 9)
                 .iter()
                 .enumerate()
                 .map(|(at, bug)| attempts(&policy, &example(&shown, bug).0, round * 10_000 + at as u64, 8))
