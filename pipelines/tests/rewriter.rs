@@ -1,6 +1,8 @@
 //! The rewriter from outside: it plants bugs in real code, learns to repair them, and gets better
 //! at it in repositories that it never saw.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 use std::collections::BTreeMap;
 
 use rand_core::SeedableRng;
