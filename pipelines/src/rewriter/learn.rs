@@ -370,3 +370,6 @@ impl AdaGrad {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,9 +11,9 @@ use super::source::{Parsed, Source};
 use crate::artifact::Observed;
 
 /// How many lines are looked at.
-const LINES: usize = 120;
+const LINES: usize = 160;
 /// How many edits are offered: whole lines are taken, the most suspicious first, up to here.
-const EDITS: usize = 400;
+const EDITS: usize = 640;
 
 /// A buggy repository and what it shows, with its lines ranked by how suspicious they are.
 #[derive(Clone, Debug)]

@@ -107,10 +107,10 @@ pub fn leaks(statement: &str, observed: &Observed, plant: &Plant) -> Option<Stri
         }
     }
     let lower = statement.to_lowercase();
-    if let Some(kind) = Kind::from_name(&plant.kind) {
-        if let Some(word) = telling(kind).iter().find(|word| lower.contains(**word)) {
-            return Some(format!("it names the kind of bug: `{word}`"));
-        }
+    if let Some(kind) = Kind::from_name(&plant.kind)
+        && let Some(word) = telling(kind).iter().find(|word| lower.contains(**word))
+    {
+        return Some(format!("it names the kind of bug: `{word}`"));
     }
     let line = format!("line {}", plant.line);
     let is_line = lower
