@@ -364,6 +364,30 @@ fn interrupted() {
 }
 
 #[test]
+fn interrupted_twice() {
+    let folder = slow();
+    let (mut child, _) = folder.command(&["build", "--output", "json", "--jobs", "1"]).start();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("item.started") {
+        line.clear();
+        assert!(out.read_line(&mut line).unwrap() > 0, "no item began");
+    }
+    // Equal signals that wait are one: the second comes when the first was taken.
+    let kill = format!("kill -INT {0}; sleep 0.03; kill -INT {0} 2>/dev/null || true", child.id());
+    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    let begun = Instant::now();
+    let mut rest = String::new();
+    out.read_to_string(&mut rest).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{err}");
+    assert!(err.contains("main: interrupted: "), "{err}");
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    folder.sswe("cache verify").exits(0).holds(&["clean"]);
+}
+
+#[test]
 fn a_reader_that_goes_away() {
     let folder = small();
     let args = ["build", "--output", "json", "--keep-going"];
