@@ -315,6 +315,16 @@ fn two_builds_at_once() {
     assert!(runs.iter().all(|run| run["status"] == "done"), "{runs:?}");
 }
 
+#[test]
+fn a_budget_that_is_used_up() {
+    let folder = small();
+    folder.write("a.sswe", SMALL.replace("  score {", "  budget { wall = 1ms, on_limit = stop }\n  score {"));
+    let run = folder.sswe("build --output json").exits(4);
+    run.mentions(&["main: stopped (the budget for wall time is used up)", "`sswe build` goes on there"]);
+    folder.sswe("log").exits(0).holds(&["stopped"]);
+    folder.sswe("").exits(0).holds(&["next: sswe build a.sswe"]);
+}
+
 /// A folder whose seeds take a while to pin, one after another.
 fn slow() -> Folder {
     let mut text = String::from("sswe 1\nseeds one {\n");

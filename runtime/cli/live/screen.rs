@@ -5,7 +5,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
-        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+        mpsc::{Receiver, Sender, TryRecvError, channel},
     },
     thread::JoinHandle,
     time::{Duration, Instant},
@@ -18,6 +18,9 @@ use crate::style;
 
 /// How often a terminal is drawn at most.
 const FRAME: Duration = Duration::from_millis(100);
+
+/// How often events are taken in.
+const TICK: Duration = Duration::from_millis(25);
 
 /// How often lines say that something still runs.
 const HEARTBEAT: Duration = Duration::from_secs(10);
@@ -37,6 +40,7 @@ pub(crate) struct Watch(JoinHandle<Vec<RunEvent>>);
 impl Watch {
     /// Waits until everything is shown; returns the events, if they were wanted.
     pub(crate) fn finish(self) -> Vec<RunEvent> {
+        self.0.thread().unpark();
         match self.0.join() {
             Ok(events) => events,
             Err(panic) => std::panic::resume_unwind(panic),
@@ -98,19 +102,20 @@ impl Shown {
 
     fn follow(mut self, receiver: &Receiver<RunEvent>) -> Vec<RunEvent> {
         loop {
-            match receiver.recv_timeout(FRAME) {
-                Ok(event) => {
-                    self.see(event);
-                    // All that is there already is taken in before anything is drawn.
-                    while let Ok(event) = receiver.try_recv() {
-                        self.see(event);
-                    }
+            let ended = loop {
+                match receiver.try_recv() {
+                    Ok(event) => self.see(event),
+                    Err(TryRecvError::Empty) => break false,
+                    Err(TryRecvError::Disconnected) => break true,
                 }
-                Err(RecvTimeoutError::Timeout) => (),
-                Err(RecvTimeoutError::Disconnected) => break,
+            };
+            if ended {
+                break;
             }
             self.listen();
             self.show();
+            // Not woken by each event: with thousands of them that would cost more than they do.
+            std::thread::park_timeout(TICK);
         }
         let text = self.erase() + &self.lines();
         write(&text);
