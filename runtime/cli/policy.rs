@@ -144,3 +144,56 @@ impl View<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+    use super::*;
+    use crate::args::Compile;
+
+    const FILE: &str = "\
+sswe 1
+pool cpu { workers = 64, memory = 16GiB }
+pool gpu { workers = 2, gpus = 8 }
+pool api { workers = 16, rate = 300/min, tokens = 10_000/s }
+pool idle { workers = 1, gpus = 4 }
+sandbox py { backend = native, limits { memory = 4GiB }, pool = cpu }
+seeds one { sandbox = py, dir \"seeds/ledger\" }
+seeds exam { dir \"seeds/slots\" }
+trainer t { command = [\"true\"], pool = gpu }
+model base { backend = http, url = \"http://localhost\", name = \"m\", revision = \"r\", trainer = t, pool = api }
+validation anchor { from = exam }
+curriculum main {
+  seeds = one
+  solver = base
+  score { against = anchor }
+  train solver { pool = gpu }
+  budget { cost = 2.5usd, wall = 1h, on_limit = stop }
+}
+";
+
+    #[test]
+    fn settings_become_options() {
+        let opened = load::open_text("folder/a.sswe", FILE.to_owned(), &Compile::default());
+        let plans = sswe_compiler::plan::plans(&opened.db, opened.project);
+        let options = options(&opened.db, opened.project, &plans[0], &opened.path, NonZero::new(3));
+        assert_eq!(options.base, Path::new("folder"));
+        assert_eq!(options.machine.jobs, 3);
+        let pool = |name: &str| options.pools.get(name).unwrap();
+        // As many as fit into the pool's memory, each with what its sandbox allows.
+        assert_eq!((pool("cpu").workers, pool("cpu").cpus), (Some(4), 1));
+        assert_eq!(pool("cpu").memory, (4u64 << 30).min(options.machine.memory));
+        assert_eq!((pool("gpu").workers, pool("gpu").gpus), (Some(2), 4));
+        assert_eq!(options.machine.gpus, 8, "a pool that no stage names does not count");
+        let api = pool("api");
+        assert_eq!(
+            (api.cpus, api.requests_per_minute, api.tokens_per_minute),
+            (0, Some(300.0), Some(600_000.0))
+        );
+        assert!(!options.pools.contains_key("idle"));
+        let budget = options.budget;
+        assert_eq!((budget.cost_micros, budget.wall), (Some(2_500_000), Some(Duration::from_secs(3_600))));
+        assert_eq!(budget.on_limit, OnLimit::Stop);
+    }
+}

@@ -315,6 +315,16 @@ fn two_builds_at_once() {
     assert!(runs.iter().all(|run| run["status"] == "done"), "{runs:?}");
 }
 
+#[test]
+fn a_budget_that_is_used_up() {
+    let folder = small();
+    folder.write("a.sswe", SMALL.replace("  score {", "  budget { wall = 1ms, on_limit = stop }\n  score {"));
+    let run = folder.sswe("build --output json").exits(4);
+    run.mentions(&["main: stopped (the budget for wall time is used up)", "`sswe build` goes on there"]);
+    folder.sswe("log").exits(0).holds(&["stopped"]);
+    folder.sswe("").exits(0).holds(&["next: sswe build a.sswe"]);
+}
+
 /// A folder whose seeds take a while to pin, one after another.
 fn slow() -> Folder {
     let mut text = String::from("sswe 1\nseeds one {\n");
@@ -361,6 +371,30 @@ fn interrupted() {
     let next = folder.sswe("build --output json --until main/seed/s0/pin").exits(0).json_lines();
     assert_eq!(next.last().unwrap()["cached"], 1);
     folder.sswe("log").exits(0).holds(&["interrupted"]);
+}
+
+#[test]
+fn interrupted_twice() {
+    let folder = slow();
+    let (mut child, _) = folder.command(&["build", "--output", "json", "--jobs", "1"]).start();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("item.started") {
+        line.clear();
+        assert!(out.read_line(&mut line).unwrap() > 0, "no item began");
+    }
+    // Equal signals that wait are one: the second comes when the first was taken.
+    let kill = format!("kill -INT {0}; sleep 0.03; kill -INT {0} 2>/dev/null || true", child.id());
+    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    let begun = Instant::now();
+    let mut rest = String::new();
+    out.read_to_string(&mut rest).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{err}");
+    assert!(err.contains("main: interrupted: "), "{err}");
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    folder.sswe("cache verify").exits(0).holds(&["clean"]);
 }
 
 #[test]

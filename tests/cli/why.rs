@@ -107,20 +107,7 @@ fn a_source_changed() {
         "main/seed/ledger/pin would run
   the content of `seeds/ledger` changed",
     );
-    let plan = folder.sswe("plan").exits(0);
-    for expected in [
-        "ledger/pin         run      the content of `seeds/ledger` changed",
-        "ledger/env         maybe    if it changes: `seed/ledger/pin`",
-        "slots/pin          cached",
-    ] {
-        assert!(plan.out.contains(expected), "{expected}:\n{}", plan.out);
-    }
-    assert!(
-        plan.out.contains(": 12 cached, 1 to run, 20 to run if what they read changes")
-            || plan.out.contains("1 to run, "),
-        "{}",
-        plan.out
-    );
+    folder.sswe("plan").exits(0).matches("plan_changed");
     let run = folder.sswe("why main/r1/generate").exits(0);
     assert!(run.out.contains("it all begins with\n    main/seed/ledger/pin  the content of"), "{}", run.out);
 }

@@ -135,6 +135,8 @@ impl<'a> Shown<'a> {
         let mut heading = None;
         let plan = self.plan;
         let widest = self.stages.iter().map(|(stage, _)| short(stage).chars().count()).max().unwrap_or(0);
+        let items_width = self.stages.iter().filter_map(|(_, planned)| Some(items((*planned)?).len())).max();
+        let items_width = items_width.unwrap_or(0);
         for (stage, planned) in &self.stages {
             let of = in_round(stage);
             if heading != Some(of) {
@@ -151,8 +153,8 @@ impl<'a> Shown<'a> {
             }
             let name = short(stage);
             let pad = " ".repeat(widest - name.chars().count());
-            let state =
-                planned.map_or_else(|| style::dim(&words(stage)), |planned| self.state(stage, planned));
+            let state = planned
+                .map_or_else(|| style::dim(&words(stage)), |planned| self.state(stage, planned, items_width));
             let _ = writeln!(out, "{}", format!("  {name}{pad}  {state}").trim_end());
             if full {
                 let spec = &stage.spec.to_string()[..12];
@@ -164,18 +166,12 @@ impl<'a> Shown<'a> {
         out
     }
 
-    fn state(&self, stage: &Stage, planned: &Planned) -> String {
+    fn state(&self, stage: &Stage, planned: &Planned, items_width: usize) -> String {
         let word = format!("{:<7}", label(planned.state));
         let word = match planned.state {
             State::Cached | State::Skipped => style::green(&word),
             State::Run => style::yellow(&word),
             State::Maybe | State::Undecided => style::blue(&word),
-        };
-        let items = match (planned.state, planned.items) {
-            (_, None | Some(1)) | (State::Skipped, _) => String::new(),
-            (State::Cached, Some(items)) => format!("  {items} items"),
-            // As many as the last time: how many there will be is not known yet.
-            (_, Some(items)) => format!("  ~{items} items"),
         };
         let reason = match (planned.state, &planned.reason) {
             // What it reads is drawn by `--full` and `graph`; here is what it will be.
@@ -183,7 +179,9 @@ impl<'a> Shown<'a> {
             _ => self.reason(planned),
         };
         let reason = if reason.is_empty() { reason } else { style::dim(&format!("  {reason}")) };
-        format!("{word}{items}{reason}")
+        let items = items(planned);
+        let gap = if items_width > 0 { "  " } else { "" };
+        format!("{word}{gap}{items:<items_width$}{reason}")
     }
 
     fn summary(&self) -> String {
@@ -208,6 +206,16 @@ impl<'a> Shown<'a> {
         };
         let totals = if totals.is_empty() { String::new() } else { format!(": {}", totals.join(", ")) };
         format!("{}: {size}{totals}", plan.curriculum)
+    }
+}
+
+/// Says how many items a stage has, or had the last time.
+fn items(planned: &Planned) -> String {
+    match (planned.state, planned.items) {
+        (_, None | Some(1)) | (State::Skipped, _) => String::new(),
+        (State::Cached, Some(items)) => format!("{items} items"),
+        // As many as the last time: how many there will be is not known yet.
+        (_, Some(items)) => format!("~{items} items"),
     }
 }
 

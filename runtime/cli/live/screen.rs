@@ -5,7 +5,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
-        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+        mpsc::{Receiver, Sender, TryRecvError, channel},
     },
     thread::JoinHandle,
     time::{Duration, Instant},
@@ -18,6 +18,9 @@ use crate::style;
 
 /// How often a terminal is drawn at most.
 const FRAME: Duration = Duration::from_millis(100);
+
+/// How often events are taken in.
+const TICK: Duration = Duration::from_millis(25);
 
 /// How often lines say that something still runs.
 const HEARTBEAT: Duration = Duration::from_secs(10);
@@ -37,6 +40,7 @@ pub(crate) struct Watch(JoinHandle<Vec<RunEvent>>);
 impl Watch {
     /// Waits until everything is shown; returns the events, if they were wanted.
     pub(crate) fn finish(self) -> Vec<RunEvent> {
+        self.0.thread().unpark();
         match self.0.join() {
             Ok(events) => events,
             Err(panic) => std::panic::resume_unwind(panic),
@@ -57,7 +61,8 @@ struct Shown {
     view: View,
     is_live: bool,
     unicode: bool,
-    /// How many lines of the last frame stand on the terminal.
+    /// The last frame, and how many of its lines stand on the terminal.
+    last: Vec<String>,
     drawn: usize,
     /// When the run began, by this clock.
     begun: Instant,
@@ -65,6 +70,8 @@ struct Shown {
     next_beat: Instant,
     asked: Arc<AtomicU32>,
     told: u32,
+    /// Lines that stay, and are not written yet.
+    lines: Vec<String>,
     kept: Vec<RunEvent>,
     json_is_open: bool,
     is_over: bool,
@@ -78,6 +85,7 @@ impl Shown {
             view: View::default(),
             is_live: is_live(sinks),
             unicode: style::unicode(),
+            last: Vec::new(),
             drawn: 0,
             begun: now,
             // What is over in a moment is not drawn at all.
@@ -85,6 +93,7 @@ impl Shown {
             next_beat: now + HEARTBEAT,
             asked,
             told: 0,
+            lines: Vec::new(),
             kept: Vec::new(),
             json_is_open: sinks.json,
             is_over: false,
@@ -93,26 +102,27 @@ impl Shown {
 
     fn follow(mut self, receiver: &Receiver<RunEvent>) -> Vec<RunEvent> {
         loop {
-            match receiver.recv_timeout(FRAME) {
-                Ok(event) => {
-                    let mut lines = self.see(event);
-                    // All that is there already is taken in before anything is drawn.
-                    while let Ok(event) = receiver.try_recv() {
-                        lines.extend(self.see(event));
-                    }
-                    self.say(&lines);
+            let ended = loop {
+                match receiver.try_recv() {
+                    Ok(event) => self.see(event),
+                    Err(TryRecvError::Empty) => break false,
+                    Err(TryRecvError::Disconnected) => break true,
                 }
-                Err(RecvTimeoutError::Timeout) => (),
-                Err(RecvTimeoutError::Disconnected) => break,
+            };
+            if ended {
+                break;
             }
             self.listen();
-            self.draw();
+            self.show();
+            // Not woken by each event: with thousands of them that would cost more than they do.
+            std::thread::park_timeout(TICK);
         }
-        self.say(&[]);
+        let text = self.erase() + &self.lines();
+        write(&text);
         self.kept
     }
 
-    fn see(&mut self, event: RunEvent) -> Vec<String> {
+    fn see(&mut self, event: RunEvent) {
         if matches!(event.event, Event::RunStarted { .. }) {
             self.begun = Instant::now();
         }
@@ -123,11 +133,10 @@ impl Shown {
             // Who no longer reads does not want the work to end.
             self.json_is_open = out.write_all(line.as_bytes()).and_then(|()| out.flush()).is_ok();
         }
-        let lines = self.view.see(&event);
+        self.lines.extend(self.view.see(&event));
         if self.sinks.keep {
             self.kept.push(event);
         }
-        lines
     }
 
     /// Says once that someone asked the run to end.
@@ -135,39 +144,38 @@ impl Shown {
         let asked = self.asked.load(Ordering::Relaxed);
         if asked > self.told && !self.is_over {
             self.told = asked;
-            let line = self.view.asked(asked);
-            self.say(&[line]);
+            self.lines.push(self.view.asked(asked));
         }
     }
 
-    fn draw(&mut self) {
+    /// Writes what is due: on a terminal the lines that stay and below them what goes on, all at
+    /// once, so that it does not flicker; elsewhere the lines, as soon as they are there.
+    fn show(&mut self) {
         let now = Instant::now();
-        if self.is_over {
-            return;
-        }
-        if self.is_live && now >= self.next_frame {
+        let seconds = self.begun.elapsed().as_secs_f64();
+        if !self.is_live {
+            if now >= self.next_beat && !self.is_over {
+                self.next_beat = now + HEARTBEAT;
+                self.lines.extend(self.view.heartbeat(seconds));
+            }
+            write(&self.lines());
+        } else if now >= self.next_frame && !self.is_over {
             self.next_frame = now + FRAME;
             let height = terminal_size::terminal_size_of(std::io::stderr()).map_or(24, |(_, h)| h.0.into());
-            let seconds = self.begun.elapsed().as_secs_f64();
             let frame = self.view.frame(seconds, style::width().saturating_sub(1), height, self.unicode);
-            let text = format!("{}{}\n", self.erase(), frame.join("\n"));
+            if frame == self.last && self.lines.is_empty() {
+                return;
+            }
+            let text = format!("{}{}{}\n", self.erase(), self.lines(), frame.join("\n"));
             self.drawn = frame.len();
+            self.last = frame;
             write(&text);
-        } else if !self.is_live && now >= self.next_beat {
-            self.next_beat = now + HEARTBEAT;
-            let lines = self.view.heartbeat(self.begun.elapsed().as_secs_f64());
-            self.say(&lines);
         }
     }
 
-    /// Writes lines that stay, above what is drawn.
-    fn say(&mut self, lines: &[String]) {
-        let mut text = self.erase();
-        for line in lines {
-            text.push_str(line);
-            text.push('\n');
-        }
-        write(&text);
+    /// Takes the lines that stay and were not written yet.
+    fn lines(&mut self) -> String {
+        std::mem::take(&mut self.lines).into_iter().map(|line| line + "\n").collect()
     }
 
     /// Returns what takes the last frame away: up so many lines, and clear from there on.
