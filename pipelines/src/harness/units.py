@@ -4,7 +4,6 @@ import sys
 import types
 import unittest
 import unittest.loader
-import unittest.main
 import unittest.suite
 
 import report
@@ -43,7 +42,7 @@ class Loader(unittest.TestLoader):
         return any(name == module or name.startswith(module + ".") for name in self.wanted)
 
 
-class Program(unittest.main.TestProgram):
+class Program(unittest.main):
     def runTests(self):
         pass
 
