@@ -10,6 +10,17 @@ import report
 
 
 def prepare(config):
+    """Does once what would take each verdict the longest: parsers, patterns, the modules of both."""
+    before = list(sys.path)
+    try:
+        shape = Program.__new__(Program)
+        shape.progName = "python -m unittest"
+        shape._initArgParsers()
+        Program.parsers = (shape._main_parser, shape._discovery_parser)
+        Program(module=None, argv=["python -m unittest"], testLoader=Loader(), exit=False)
+    except Exception:
+        Program.parsers = None
+    sys.path[:] = before
     return None
 
 
@@ -43,6 +54,14 @@ class Loader(unittest.TestLoader):
 
 
 class Program(unittest.main):
+    parsers = None
+
+    def _initArgParsers(self):
+        if Program.parsers is None:
+            super()._initArgParsers()
+        else:
+            self._main_parser, self._discovery_parser = Program.parsers
+
     def runTests(self):
         pass
 
