@@ -4,13 +4,23 @@ import sys
 import types
 import unittest
 import unittest.loader
-import unittest.main
 import unittest.suite
 
 import report
 
 
 def prepare(config):
+    """Does once what would take each verdict the longest: parsers, patterns, the modules of both."""
+    before = list(sys.path)
+    try:
+        shape = Program.__new__(Program)
+        shape.progName = "python -m unittest"
+        shape._initArgParsers()
+        Program.parsers = (shape._main_parser, shape._discovery_parser)
+        Program(module=None, argv=["python -m unittest"], testLoader=Loader(), exit=False)
+    except Exception:
+        Program.parsers = None
+    sys.path[:] = before
     return None
 
 
@@ -43,7 +53,15 @@ class Loader(unittest.TestLoader):
         return any(name == module or name.startswith(module + ".") for name in self.wanted)
 
 
-class Program(unittest.main.TestProgram):
+class Program(unittest.main):
+    parsers = None
+
+    def _initArgParsers(self):
+        if Program.parsers is None:
+            super()._initArgParsers()
+        else:
+            self._main_parser, self._discovery_parser = Program.parsers
+
     def runTests(self):
         pass
 

@@ -4,7 +4,7 @@ use sswe_pipelines::{artifact::Status, harness::Ask};
 
 use crate::support::{bench, changed, harness, only, pytest, statuses, test};
 
-pub const PRODUCT: &str = "\
+pub(crate) const PRODUCT: &str = "\
 class Ledger:
     def __init__(self):
         self.sum = 0
@@ -18,7 +18,7 @@ def total(items):
     return sum(items)
 ";
 
-pub const TESTS: &str = "\
+pub(crate) const TESTS: &str = "\
 import unittest
 from ledger import book
 

@@ -3,4 +3,5 @@
 #![expect(clippy::unwrap_used, reason = "a test fails, or says what it needs")]
 
 mod friendly;
+mod hostile;
 mod support;

@@ -8,7 +8,7 @@ use sswe_pipelines::{
 };
 
 /// Makes a repository of files; its id is its content.
-pub fn bench(command: &str, files: &[(&str, &str)]) -> Bench {
+pub(crate) fn bench(command: &str, files: &[(&str, &str)]) -> Bench {
     let mut tree = Tree::default();
     for (path, text) in files {
         tree.insert(*path, File::Text((*text).to_owned())).unwrap();
@@ -18,14 +18,14 @@ pub fn bench(command: &str, files: &[(&str, &str)]) -> Bench {
     Bench { id, tree: Arc::new(tree), command: command.to_owned(), limits, network: false, site: vec![] }
 }
 
-pub async fn harness() -> Harness {
+pub(crate) async fn harness() -> Harness {
     let policy =
         Policy { unknown: Duration::from_secs(1), idle: Duration::from_secs(1), ..Policy::default() };
     Harness::new(Python::find("python3").await.unwrap(), 2, 4).with_policy(policy)
 }
 
 /// Returns a harness whose interpreter has pytest, if `SSWE_TEST_PYTHON` names one.
-pub async fn pytest() -> Option<Harness> {
+pub(crate) async fn pytest() -> Option<Harness> {
     let Ok(name) = std::env::var("SSWE_TEST_PYTHON") else {
         // Written past the capture of the test program: a part that was left out is told.
         let text = "skipped: SSWE_TEST_PYTHON names no interpreter that has pytest\n";
@@ -35,19 +35,19 @@ pub async fn pytest() -> Option<Harness> {
     Some(Harness::new(Python::find(name).await.unwrap(), 2, 4))
 }
 
-pub fn changed(path: &str, text: &str) -> Ask {
+pub(crate) fn changed(path: &str, text: &str) -> Ask {
     Ask { changed: BTreeMap::from([(path.to_owned(), text.to_owned())]), ..Ask::default() }
 }
 
-pub fn only(ids: &[&str]) -> Tests {
+pub(crate) fn only(ids: &[&str]) -> Tests {
     Tests::Only(ids.iter().map(|id| (*id).to_owned()).collect())
 }
 
 /// Returns ids without their module, and what they did.
-pub fn statuses(report: &Report) -> Vec<(&str, Status)> {
+pub(crate) fn statuses(report: &Report) -> Vec<(&str, Status)> {
     report.tests.iter().map(|test| (test.id.as_str(), test.status)).collect()
 }
 
-pub fn test<'a>(report: &'a Report, id: &str) -> &'a TestResult {
+pub(crate) fn test<'a>(report: &'a Report, id: &str) -> &'a TestResult {
     report.tests.iter().find(|test| test.id == id).unwrap()
 }

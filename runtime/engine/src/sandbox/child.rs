@@ -207,9 +207,11 @@ unsafe fn build(op: &Op) -> Result<(), u32> {
                 }
             }
             Op::User => {
-                libc::setgroups(0, ptr::null());
-                check(libc::setresgid(1000, 1000, 1000), 11)?;
-                check(libc::setresuid(1000, 1000, 1000), 11)?;
+                // The calls of the kernel: the library's would lock, and wait for threads that this
+                // copy does not have. Without root, groups cannot and need not be given up.
+                libc::syscall(libc::SYS_setgroups, 0, null);
+                check(libc::syscall(libc::SYS_setresgid, 1000, 1000, 1000), 11)?;
+                check(libc::syscall(libc::SYS_setresuid, 1000, 1000, 1000), 11)?;
                 // A change of the user clears it, and without it `/proc/self` belongs to nobody.
                 libc::prctl(libc::PR_SET_DUMPABLE, 1, 0, 0, 0);
             }
