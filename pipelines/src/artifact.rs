@@ -18,10 +18,12 @@ use serde::de::DeserializeOwned;
 pub use gradient::{GradientHead, decode_gradient, encode_gradient};
 pub use judged::{Evaluation, Scored, Scores, Selected, Selection, Verdict};
 pub use repo::{Env, Function, KnownStatus, KnownTest, Limits, Repo, Suite};
+pub(crate) use task::LOOPS;
 pub use task::{Covered, Failure, Observed, Plant, Task};
 pub use test::{Frame, Raised, Status, TestResult};
 pub use trace::{
-    Attempt, Attempts, Card, Counts, Evidence, Feedback, Lineage, Outcome, Pick, Traced, Traces, Tried, Weakness,
+    Attempt, Attempts, Card, Counts, Evidence, Feedback, Lineage, Outcome, Pick, Traced, Traces, Tried,
+    Weakness,
 };
 pub use tree::{File, Tree, TreeError};
 

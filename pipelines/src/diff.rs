@@ -20,13 +20,15 @@ pub(crate) fn changed_lines(old: &str, new: &str) -> u64 {
 }
 
 /// Returns the patch that leads from a tree to the same tree with some files changed.
-pub fn patch(tree: &Tree, changed: &BTreeMap<String, String>) -> String {
+pub(crate) fn patch(tree: &Tree, changed: &BTreeMap<String, String>) -> String {
     let mut text = String::new();
     for (path, new) in changed {
         let old = tree.text(path).unwrap_or_default();
         let diff = TextDiff::from_lines(old, new.as_str());
         let mut unified = diff.unified_diff();
-        text.push_str(&unified.context_radius(3).header(&format!("a/{path}"), &format!("b/{path}")).to_string());
+        text.push_str(
+            &unified.context_radius(3).header(&format!("a/{path}"), &format!("b/{path}")).to_string(),
+        );
     }
     text
 }

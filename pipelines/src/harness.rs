@@ -55,6 +55,8 @@ pub struct Ask {
     pub trace: Trace,
     /// Whether to stop at the first test that does not pass. What was not run is missing.
     pub stop_early: bool,
+    /// Whether to stop at the first test that loops. What was not run is missing.
+    pub stop_at_loop: bool,
     /// The processor time of tests in milliseconds, where it is not to follow the clean run's.
     pub cpu_ms: BTreeMap<String, u64>,
 }
@@ -116,6 +118,8 @@ pub struct Policy {
     pub confirm: u32,
     /// What a test may use of which nothing is known.
     pub unknown: Duration,
+    /// How many tests that loop end a run: what comes after them is missing.
+    pub loops: u32,
     /// How long a test may neither run nor wait for a processor.
     pub idle: Duration,
 }
@@ -123,7 +127,7 @@ pub struct Policy {
 impl Default for Policy {
     fn default() -> Policy {
         let [floor, unknown, idle] = [100, 10_000, 30_000].map(Duration::from_millis);
-        Policy { floor, factor: 20, confirm: 5, unknown, idle }
+        Policy { floor, factor: 20, confirm: 5, unknown, loops: 3, idle }
     }
 }
 

@@ -1,7 +1,6 @@
 //! What tests say of changed code: the one place where stages run them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use sswe_cache::{Digest, Fields};
 use sswe_engine::{Artifact, Context, Fault, Step};
@@ -20,12 +19,16 @@ pub(crate) async fn statuses(
     tools: &Tools,
     repo: &Shelved,
     changed: &BTreeMap<String, String>,
-    wall: Option<Duration>,
     step: &Step,
 ) -> Result<Statuses, Fault> {
     let work = async {
         let trusted: Vec<String> = repo.suite.trusted().map(str::to_owned).collect();
-        let ask = Ask { changed: changed.clone(), tests: Tests::Only(trusted), ..Ask::default() };
+        let ask = Ask {
+            changed: changed.clone(),
+            tests: Tests::Only(trusted),
+            stop_at_loop: true,
+            ..Ask::default()
+        };
         let statuses = by_id(&tools.measure(repo, ask).await?);
         Ok(vec![Artifact::new("statuses", artifact::encode(&statuses))])
     };
@@ -59,7 +62,8 @@ pub(crate) async fn attempt(
         let failing: BTreeSet<&str> = task.fail_to_pass.iter().map(String::as_str).collect();
         let passing: BTreeSet<&str> = task.pass_to_pass.iter().map(String::as_str).collect();
         let is_touched = |known: &artifact::Function| known.path == path && known.name == function;
-        let covering: BTreeSet<&str> = repo.suite.covering(&is_touched).filter(|id| passing.contains(id)).collect();
+        let covering: BTreeSet<&str> =
+            repo.suite.covering(&is_touched).filter(|id| passing.contains(id)).collect();
         // Code outside of functions runs when a module is loaded: any test may notice.
         let covering = if covering.is_empty() { passing.clone() } else { covering };
 
@@ -102,7 +106,9 @@ async fn run(
     ids: &[&str],
 ) -> Result<Statuses, Fault> {
     let tests = Tests::Only(ids.iter().map(|id| (*id).to_owned()).collect());
-    let report = tools.measure(repo, Ask { changed: changed.clone(), tests, ..Ask::default() }).await?;
+    let report = tools
+        .measure(repo, Ask { changed: changed.clone(), tests, stop_at_loop: true, ..Ask::default() })
+        .await?;
     let mut found = by_id(&report);
     // A test that nothing was heard of did not pass.
     for id in ids {
@@ -123,21 +129,28 @@ pub(crate) async fn observe(
     changed: &BTreeMap<String, String>,
 ) -> Result<(Report, Option<Report>), Fault> {
     let trusted: Vec<String> = repo.suite.trusted().map(str::to_owned).collect();
-    let ask = Ask {
+    let ask = |tests: Vec<String>, trace: Trace| Ask {
         changed: changed.clone(),
-        tests: Tests::Only(trusted),
-        trace: Trace::Functions,
+        tests: Tests::Only(tests),
+        trace,
+        stop_at_loop: true,
         ..Ask::default()
     };
-    let report = tools.measure(repo, ask).await?;
-    let failing: Vec<String> =
-        report.tests.iter().filter(|test| !test.status.is_passed()).map(|test| test.id.clone()).collect();
-    if failing.is_empty() {
+    // Without notes first: what loops would loop ten times longer with them.
+    let report = tools.measure(repo, ask(trusted.clone(), Trace::Off)).await?;
+    if loops(&report) || report.tests.iter().all(|test| test.status.is_passed()) {
         return Ok((report, None));
     }
-    let ask =
-        Ask { changed: changed.clone(), tests: Tests::Only(failing), trace: Trace::Lines, ..Ask::default() };
-    Ok((report, Some(tools.measure(repo, ask).await?)))
+    let report = tools.measure(repo, ask(trusted, Trace::Functions)).await?;
+    let failing: Vec<String> =
+        report.tests.iter().filter(|test| !test.status.is_passed()).map(|test| test.id.clone()).collect();
+    let lines = tools.measure(repo, ask(failing, Trace::Lines)).await?;
+    Ok((report, Some(lines)))
+}
+
+/// Returns whether some test did not come to an end.
+pub(crate) fn loops(report: &Report) -> bool {
+    report.tests.iter().any(|test| test.status == Status::Timeout)
 }
 
 async fn remembered<T: serde::de::DeserializeOwned>(
@@ -147,6 +160,7 @@ async fn remembered<T: serde::de::DeserializeOwned>(
     work: impl Future<Output = Result<Vec<Artifact>, Fault>>,
 ) -> Result<T, Fault> {
     let bodies = context.step(step, work).await?;
-    let body = bodies.get(port).ok_or_else(|| Fault::Failed(format!("step `{}` gave no {port}", step.name)))?;
+    let body =
+        bodies.get(port).ok_or_else(|| Fault::Failed(format!("step `{}` gave no {port}", step.name)))?;
     artifact::decode(body).map_err(Fault::Failed)
 }

@@ -1,11 +1,10 @@
 //! Says what each stage does, and which model it asks.
 
 pub mod artifact;
-pub mod harness;
-pub mod library;
 mod diff;
 pub mod harness;
 mod judge;
+pub mod library;
 mod pipeline;
 mod planting;
 mod python;

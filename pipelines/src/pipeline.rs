@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use sswe_cache::Digest;
 use sswe_compiler::plan::{Shape, Stage, StageKind};
-use tokio::sync::OnceCell;
 use sswe_engine::{Context, Declaration, Fault, Inputs, Item, Made, Work};
+use tokio::sync::OnceCell;
 
 use crate::artifact::{Env, Suite, Tree};
 use crate::harness::{self, Ask, Bench, Harness, Report, Trouble};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sswe_engine::Fault;
 
-use crate::artifact::{Covered, Failure, Observed, Plant, Task, TestResult};
+use crate::artifact::{Covered, Failure, LOOPS, Observed, Plant, Status, Task, TestResult};
 use crate::harness::Report;
 use crate::judge;
 use crate::pipeline::Tools;
@@ -66,6 +66,7 @@ fn observed(report: &Report, lines: Option<&Report>) -> Observed {
     for test in report.tests.iter().filter(fails) {
         let (exception, frames) = match &test.raised {
             Some(raised) => (raised.exception.clone(), raised.frames.clone()),
+            None if test.status == Status::Timeout => (LOOPS.to_owned(), Vec::new()),
             None => (format!("{:?}", test.status), Vec::new()),
         };
         *failures.entry(Failure { exception, frames, tests: 0 }).or_default() += 1;

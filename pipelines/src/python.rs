@@ -74,9 +74,13 @@ fn probe() -> Result<Facts, String> {
     let output = found.map_err(|error| format!("`python3` cannot be started: {error}; {remedy}"))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
-        return Err(format!("`python3` does not work: {}; {remedy}", said.lines().last().unwrap_or_default()));
+        return Err(format!(
+            "`python3` does not work: {}; {remedy}",
+            said.lines().last().unwrap_or_default()
+        ));
     }
-    serde_json::from_slice(&output.stdout).map_err(|error| format!("`python3` does not say what it is: {error}"))
+    serde_json::from_slice(&output.stdout)
+        .map_err(|error| format!("`python3` does not say what it is: {error}"))
 }
 
 /// Collects source files; what was installed beside the library, and tests of its own, are no part of it.

@@ -17,11 +17,6 @@ pub(crate) fn below(random: &mut impl RngCore, bound: u64) -> u64 {
     }
 }
 
-/// Returns a number from 0 to 1, 1 excluded.
-pub(crate) fn unit(random: &mut impl RngCore) -> f64 {
-    (random.next_u64() >> 11) as f64 / (1u64 << 53) as f64
-}
-
 /// Puts a list into a random order.
 pub(crate) fn shuffle<T>(random: &mut impl RngCore, list: &mut [T]) {
     for at in (1..list.len()).rev() {

@@ -47,8 +47,7 @@ impl Shelf {
             return Err(Fault::Failed(format!("repository {} has no suite yet", digest.short())));
         };
         let source = Source::new(&repo.files);
-        let shelved =
-            Arc::new(Shelved { digest: *digest, files: Arc::new(repo.files), env, suite, source });
+        let shelved = Arc::new(Shelved { digest: *digest, files: Arc::new(repo.files), env, suite, source });
         let mut repos = self.repos.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(repos.entry(*digest).or_insert(shelved).clone())
     }

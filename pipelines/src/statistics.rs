@@ -70,9 +70,8 @@ pub fn mcnemar(before: &[Evaluation], after: &[Evaluation]) -> Option<f64> {
             - libm::lgamma(f64::from(k) + 1.0)
             - libm::lgamma(f64::from(n - k) + 1.0)
     };
-    let tail: f64 = (0..=fewer)
-        .map(|k| libm::exp(log_choose(all, k) - f64::from(all) * std::f64::consts::LN_2))
-        .sum();
+    let tail: f64 =
+        (0..=fewer).map(|k| libm::exp(log_choose(all, k) - f64::from(all) * std::f64::consts::LN_2)).sum();
     Some((2.0 * tail).min(1.0))
 }
 
@@ -177,7 +176,10 @@ mod tests {
     fn wilson_agrees_with_the_textbook() {
         // 10 of 20: 0.299 to 0.701.
         let estimate = wilson(10, 20).unwrap();
-        assert!((estimate.low - 0.2993).abs() < 1e-4 && (estimate.high - 0.7007).abs() < 1e-4, "{estimate:?}");
+        assert!(
+            (estimate.low - 0.2993).abs() < 1e-4 && (estimate.high - 0.7007).abs() < 1e-4,
+            "{estimate:?}"
+        );
         assert_eq!(wilson(0, 0), None);
     }
 

@@ -180,7 +180,9 @@ pub fn summary(plan: &Plan, reader: Reader<'_>) -> Result<Summary, String> {
                         tasks: evaluations.len(),
                         resolved: resolved.into(),
                         any: any.into(),
-                        gain: statistics::gain(of_base, &evaluations).filter(|_| !is_base).map(Interval::from),
+                        gain: statistics::gain(of_base, &evaluations)
+                            .filter(|_| !is_base)
+                            .map(Interval::from),
                         p: statistics::mcnemar(of_base, &evaluations).filter(|_| !is_base),
                     });
                 }

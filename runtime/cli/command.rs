@@ -1,7 +1,7 @@
 //! One module for each command.
 
-pub(crate) mod artifacts;
-mod build;
+mod artifacts;
+pub(crate) mod build;
 pub(crate) mod cache;
 pub(crate) mod check;
 pub(crate) mod diff;

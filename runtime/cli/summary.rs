@@ -22,9 +22,15 @@ pub(crate) fn table(summary: &Summary) -> String {
     for round in &rounds {
         let mut row = vec![if round.round == 0 { "base".to_owned() } else { round.round.to_string() }];
         row.push(round.candidates.map_or_else(String::new, |drawn| drawn.to_string()));
-        row.extend(gates.iter().map(|name| gate(round, name).map_or_else(String::new, |g| g.accepted.to_string())));
-        row.push(round.cards.map_or_else(String::new, |(all, born, retired)| format!("{all} +{born} -{retired}")));
-        row.push(round.scored.map_or_else(String::new, |(all, ok, _)| format!("{all} ({ok} with a gradient)")));
+        row.extend(
+            gates.iter().map(|name| gate(round, name).map_or_else(String::new, |g| g.accepted.to_string())),
+        );
+        row.push(
+            round.cards.map_or_else(String::new, |(all, born, retired)| format!("{all} +{born} -{retired}")),
+        );
+        row.push(
+            round.scored.map_or_else(String::new, |(all, ok, _)| format!("{all} ({ok} with a gradient)")),
+        );
         row.push(round.trained.map_or_else(String::new, |(all, earlier)| match earlier {
             0 => all.to_string(),
             _ => format!("{all} ({earlier} again)"),
@@ -42,7 +48,9 @@ pub(crate) fn table(summary: &Summary) -> String {
     for round in rounds.iter().rev().take(1).filter(|round| round.round > 0) {
         for one in &round.evaluations {
             let Some(gain) = one.gain else { continue };
-            let p = one.p.map_or_else(String::new, |p| format!("; any of k: {}, McNemar p = {p:.2}", percent(one.any)));
+            let p = one.p.map_or_else(String::new, |p| {
+                format!("; any of k: {}, McNemar p = {p:.2}", percent(one.any))
+            });
             out.push_str(&format!(
                 "{} over {} tasks, round {} against the base: {} points{p}\n",
                 one.on,
@@ -104,7 +112,8 @@ fn aligned(rows: &[Vec<String>]) -> String {
     let widths: Vec<usize> = (0..rows[0].len()).map(width).collect();
     let mut out = String::new();
     for (at, row) in rows.iter().enumerate() {
-        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        let cells: Vec<String> =
+            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
         let line = cells.join("  ");
         let line = line.trim_end();
         out.push_str(&if at == 0 { style::bold(line) } else { line.to_owned() });

@@ -74,7 +74,8 @@ curriculum main {{
             4 => self.order = 1 - self.order,
             5 => self.mode = random.of(&["cosine", "dot", "difficulty", "uncertainty", "variance", "random"]),
             6 => {
-                self.select = random.of(&["growth = union", "growth = replace", "top = 50%", "min_score = -0.5"]);
+                self.select =
+                    random.of(&["growth = union", "growth = replace", "top = 50%", "min_score = -0.5"]);
             }
             7 => self.rounds = random.of(&["1", "2"]),
             8 => self.valid = random.of(&["2", "3"]),
@@ -144,7 +145,11 @@ fn more_runs_of_a_gate_run_only_what_is_more() {
 fn a_selection_reruns_what_comes_after_it() {
     let site = Site::tiny();
     site.built("store", "");
-    site.edit("tiny.sswe", "select   { growth = replace }", "select { growth = replace }\n  round 3 { select { top = 50% } }");
+    site.edit(
+        "tiny.sswe",
+        "select   { growth = replace }",
+        "select { growth = replace }\n  round 3 { select { top = 50% } }",
+    );
     let second = site.built("store", "");
     let allowed = ["main/r3/select", "main/r3/train.", "main/r3/evaluate."];
     for stage in second.stages.keys() {

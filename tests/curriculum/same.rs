@@ -29,9 +29,27 @@ fn jobs_folders_and_stores_do_not_reach_the_result() {
 fn every_kind_of_stage_runs() {
     let built = Site::tiny().built("store", "");
     let stages = [
-        "pin", "env", "baseline", "tasks.practice", "warm_start", "bootstrap", "solve", "distill", "generate",
-        "gates.well_formed", "gates.grounded", "gates.stable", "gates.separates", "solve.accepted", "gradient",
-        "solve.practice", "gradient.practice", "score", "select", "train.solver", "train.generator",
+        "pin",
+        "env",
+        "baseline",
+        "tasks.practice",
+        "warm_start",
+        "bootstrap",
+        "solve",
+        "distill",
+        "generate",
+        "gates.well_formed",
+        "gates.grounded",
+        "gates.stable",
+        "gates.separates",
+        "solve.accepted",
+        "gradient",
+        "solve.practice",
+        "gradient.practice",
+        "score",
+        "select",
+        "train.solver",
+        "train.generator",
         "evaluate.practice",
     ];
     for stage in stages {

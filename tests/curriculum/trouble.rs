@@ -59,14 +59,18 @@ fn a_suite_that_loops() {
 
 #[test]
 fn a_suite_that_sleeps_for_ever() {
-    let built = baselines(PRODUCT, &SUITE.replace("self.assertEqual(add(1, 2), 3)", "__import__('time').sleep(1e6)"));
+    let built =
+        baselines(PRODUCT, &SUITE.replace("self.assertEqual(add(1, 2), 3)", "__import__('time').sleep(1e6)"));
     says(&built, "did not end within");
 }
 
 #[test]
 fn a_suite_that_needs_the_network() {
     let calls = "__import__('socket').create_connection(('10.0.0.1', 80), 2)";
-    says(&baselines(PRODUCT, &SUITE.replace("self.assertEqual(add(1, 2), 3)", calls)), "none of 1 tests passes");
+    says(
+        &baselines(PRODUCT, &SUITE.replace("self.assertEqual(add(1, 2), 3)", calls)),
+        "none of 1 tests passes",
+    );
 }
 
 #[test]
@@ -80,7 +84,10 @@ fn a_suite_that_prints_without_end() {
 #[test]
 fn a_suite_that_forks_without_end() {
     let forks = "\n        import os\n        while True: os.fork()";
-    says(&baselines(PRODUCT, &SUITE.replace("self.assertEqual(add(1, 2), 3)", forks)), "none of 1 tests passes");
+    says(
+        &baselines(PRODUCT, &SUITE.replace("self.assertEqual(add(1, 2), 3)", forks)),
+        "none of 1 tests passes",
+    );
 }
 
 #[test]

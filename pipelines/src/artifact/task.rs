@@ -34,6 +34,16 @@ pub struct Task {
     pub planted: Plant,
 }
 
+impl Task {
+    /// Returns whether some test did not come to an end on the bug: what the others do is unknown.
+    pub fn loops(&self) -> bool {
+        self.observed.failures.iter().any(|failure| failure.exception == LOOPS)
+    }
+}
+
+/// What stands for an exception where a test does not end.
+pub(crate) const LOOPS: &str = "Timeout";
+
 /// What a repository shows while tests fail on it. All of it is taken on the **buggy** tree.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Observed {

@@ -102,6 +102,7 @@ impl<'a> Run<'a> {
             Tests::Only(ids) => Some(ids.clone()),
         };
         let mut patience = 1;
+        let mut loops = 0;
         loop {
             let (end, plan) = self.once(only.as_deref(), patience, true).await?;
             if end == End::Own {
@@ -131,6 +132,12 @@ impl<'a> Run<'a> {
             let (end, _) = self.once(Some(&alone), self.policy.confirm, false).await?;
             if end != End::Own && !self.found.results.contains_key(&test) {
                 self.found.note(&test, fate_of(end));
+            }
+            let is_loop = self.found.results.get(&test).is_some_and(|test| test.status == Status::Timeout);
+            loops += u32::from(is_loop);
+            if is_loop && (self.ask.stop_at_loop || loops >= self.policy.loops) {
+                // The others may loop as well, and nobody waits for what cannot pass any more.
+                return Ok(self.found);
             }
             let is_passed = self.found.results.get(&test).is_some_and(|test| test.status.is_passed());
             if left.is_empty() || (self.ask.stop_early && !is_passed) {
@@ -287,7 +294,11 @@ impl Allow for Allowed<'_> {
         };
         // Tracing makes everything slower, and that is no loop.
         let slower = if self.ask.trace == Trace::Off { 1 } else { 10 };
-        base.unwrap_or(self.policy.unknown).max(self.policy.floor) * self.patience * slower
+        match base {
+            Some(base) => base.max(self.policy.floor) * self.patience * slower,
+            // Generous already.
+            None => self.policy.unknown,
+        }
     }
 
     fn idle(&self) -> Duration {

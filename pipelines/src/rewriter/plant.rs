@@ -87,8 +87,6 @@ pub fn plants(source: &Source, suite: &Suite, taste: Taste<'_>) -> Choices {
     choices
 }
 
-
-
 /// Returns how many trusted tests enter each function.
 fn covering(suite: &Suite) -> BTreeMap<(String, String), u32> {
     let mut tests = vec![0; suite.functions.len()];

@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use sswe_engine::{Artifact, Context, Fault, Made};
 
-use crate::artifact::{
-    self, Env, Function, KnownStatus, KnownTest, Limits, Repo, Status, Suite, TestResult,
-};
+use crate::artifact::{self, Env, Function, KnownStatus, KnownTest, Limits, Repo, Status, Suite, TestResult};
 use crate::harness::{Ask, Tests, Trace};
 use crate::pipeline::Tools;
 use crate::setting;
@@ -108,10 +106,13 @@ fn hopeless(suite: &Suite, seen: &BTreeMap<String, Vec<TestResult>>) -> String {
         return format!("`{command}` cannot load `{module}`: {reason}");
     }
     match seen.first_key_value() {
-        None => format!("`{command}` finds no tests: check the `test` setting, and that `tests` has an `__init__.py`"),
+        None => format!(
+            "`{command}` finds no tests: check the `test` setting, and that `tests` has an `__init__.py`"
+        ),
         Some((id, results)) => {
             let raised = results.iter().find_map(|test| test.raised.as_ref());
-            let why = raised.map_or_else(String::new, |raised| format!(": {}: {}", raised.exception, raised.message));
+            let why = raised
+                .map_or_else(String::new, |raised| format!(": {}: {}", raised.exception, raised.message));
             format!("none of {} tests passes each time; `{id}` does not{why}", seen.len())
         }
     }

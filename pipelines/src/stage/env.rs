@@ -10,7 +10,9 @@ pub(crate) async fn run(context: &Context, python: &Python) -> Result<Made, Faul
     let stage = context.stage();
     let backend = setting::word(stage, "backend")?;
     if backend != "native" {
-        return Err(Fault::Failed(format!("sandboxes of backend `{backend}` cannot be run yet: use `native`")));
+        return Err(Fault::Failed(format!(
+            "sandboxes of backend `{backend}` cannot be run yet: use `native`"
+        )));
     }
     let packages = setting::words(stage, "packages")?;
     let packages: Vec<String> = packages.into_iter().map(str::to_owned).collect();

@@ -1,6 +1,5 @@
 //! `gradient`: the direction in which training on a task would move the weights.
 
-use sswe_cache::Digest;
 use sswe_compiler::plan::Stage;
 use sswe_engine::{Artifact, Context, Fault, Made};
 
@@ -83,9 +82,4 @@ pub(crate) fn reward(stage: &Stage) -> Result<Reward, Fault> {
         fixed: setting::number(stage, "reward.fixed")?,
         kept: setting::number(stage, "reward.kept")?,
     })
-}
-
-/// Returns the task that attempts were made on.
-pub(crate) fn task_of(attempts: &Attempts) -> Result<Digest, Fault> {
-    super::digest(&attempts.task)
 }

@@ -101,7 +101,8 @@ async fn aligned(context: &Context, is_cosine: bool, scores: &mut Scores) -> Res
     let tilt = |direction: &[f32]| direction.iter().zip(&scale).map(|(x, w)| x * w).collect::<Vec<f32>>();
     let norm2 = |direction: &[f32]| cpu::sums(direction, direction).norm2;
 
-    scores.exam = (exam.iter().filter(|row| row.values.iter().any(|x| *x != 0.0)).count() as u32, exam.len() as u32);
+    scores.exam =
+        (exam.iter().filter(|row| row.values.iter().any(|x| *x != 0.0)).count() as u32, exam.len() as u32);
     scores.direction_norm = Some(norm2(&whole).sqrt());
     let directions: Vec<Vec<f32>> = if by_max { strata } else { vec![whole] };
     let directions: Vec<Vec<f32>> = directions.iter().map(|direction| tilt(direction)).collect();
@@ -187,7 +188,8 @@ fn strata(exam: &[Row], length: usize) -> Vec<Vec<f32>> {
 
 /// The direction without each tenth of the exam, tasks being spread by their digests.
 fn parts(exam: &[Row], length: usize) -> Vec<Vec<f32>> {
-    let part = |row: &Row| digest(&row.head.task).map_or(0, |digest: Digest| digest.as_bytes()[0] as usize % PARTS);
+    let part =
+        |row: &Row| digest(&row.head.task).map_or(0, |digest: Digest| digest.as_bytes()[0] as usize % PARTS);
     if exam.len() < 2 * PARTS {
         return Vec::new();
     }

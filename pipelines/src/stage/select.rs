@@ -12,7 +12,9 @@ pub(crate) async fn run(context: &Context) -> Result<Made, Fault> {
     let stage = context.stage();
     let scores: Scores = super::read(context, &context.inputs().one("scores")?.digest).await?;
     let rules = Rules {
-        min_score: setting::find(stage, "min_score").map(|_| setting::number(stage, "min_score")).transpose()?,
+        min_score: setting::find(stage, "min_score")
+            .map(|_| setting::number(stage, "min_score"))
+            .transpose()?,
         top: setting::number(stage, "top")?,
         per_repo: setting::range(stage, "per_repo")?.1.unwrap_or(1.0),
     };

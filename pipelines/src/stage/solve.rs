@@ -3,9 +3,7 @@
 use sswe_cache::Digest;
 use sswe_engine::{Artifact, Context, Fault, Made, Step};
 
-use crate::artifact::{
-    self, Attempts, Evaluation, Feedback, Outcome, Pick, Task, Traced, Traces, Tried,
-};
+use crate::artifact::{self, Attempts, Evaluation, Feedback, Outcome, Pick, Task, Traced, Traces, Tried};
 use crate::pipeline::Tools;
 use crate::{judge, setting};
 
@@ -53,7 +51,10 @@ pub(crate) async fn evaluate(context: &Context, tools: &Tools) -> Result<Made, F
         kind: task.planted.kind,
         resolved,
     };
-    Ok(Made { artifacts: vec![Artifact::new("evaluation", artifact::encode(&evaluation))], ..Made::default() })
+    Ok(Made {
+        artifacts: vec![Artifact::new("evaluation", artifact::encode(&evaluation))],
+        ..Made::default()
+    })
 }
 
 async fn attempts(context: &Context, tools: &Tools) -> Result<(Digest, Task, Vec<(u32, Traced)>), Fault> {
@@ -83,19 +84,28 @@ async fn attempts(context: &Context, tools: &Tools) -> Result<(Digest, Task, Vec
             break;
         };
         let edit = &choices.edits()[pick.index];
-        let old = task.bug.get(&*edit.path).map(String::as_str).or_else(|| repo.files.text(&edit.path)).unwrap_or_default();
+        let old = task
+            .bug
+            .get(&*edit.path)
+            .map(String::as_str)
+            .or_else(|| repo.files.text(&edit.path))
+            .unwrap_or_default();
         let edited = edit.apply(old).unwrap_or_default();
         let feedback: Feedback =
-            judge::attempt(context, tools, &repo, (&digest, &task), (&edit.path, &edit.function, &edited)).await?;
+            judge::attempt(context, tools, &repo, (&digest, &task), (&edit.path, &edit.function, &edited))
+                .await?;
         let outcome = judge::outcome(feedback.counts);
         let tried = Tried {
-            path: edit.path.to_string(), function: edit.function.to_string(),
+            path: edit.path.to_string(),
+            function: edit.function.to_string(),
             line: edit.line,
             kind: edit.kind.as_str().to_owned(),
-            context: edit.context.to_owned(), start: edit.start,
+            context: edit.context.to_owned(),
+            start: edit.start,
             before: edit.before.clone(),
             after: edit.after.clone(),
-            log_probability: pick.log_probability, choices: choices.len() as u32,
+            log_probability: pick.log_probability,
+            choices: choices.len() as u32,
         };
         made.push((pick.index as u32, Traced { tried, feedback, outcome }));
     }

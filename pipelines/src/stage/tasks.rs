@@ -16,12 +16,8 @@ pub(crate) async fn run(context: &Context, tools: &Tools, taste: Taste<'_>) -> R
     let repo = tools.shelf.repo(context, &digest).await?;
     let choices = rewriter::plants(&repo.source, &repo.suite, taste);
     // One order of all bugs of a repository: no two draws are the same bug.
-    let order = Step {
-        name: "order",
-        inputs: vec![("repo".to_owned(), digest)],
-        random: true,
-        ..Step::default()
-    };
+    let order =
+        Step { name: "order", inputs: vec![("repo".to_owned(), digest)], random: true, ..Step::default() };
     let Some(mut random) = context.random_of(&order) else {
         return Err(Fault::Failed("planting needs a seed".to_owned()));
     };
@@ -31,7 +27,7 @@ pub(crate) async fn run(context: &Context, tools: &Tools, taste: Taste<'_>) -> R
         return Ok(Made::default());
     };
     let task = planting::plant(tools, &repo, &choices.edits()[pick.index], None, draw).await?;
-    if task.fail_to_pass.is_empty() {
+    if task.fail_to_pass.is_empty() || task.loops() {
         return Ok(Made::default());
     }
     // Once more: what changes its mind is no task.
@@ -41,9 +37,13 @@ pub(crate) async fn run(context: &Context, tools: &Tools, taste: Taste<'_>) -> R
         inputs: vec![("bug".to_owned(), bug), ("repo".to_owned(), digest)],
         ..Step::default()
     };
-    let statuses = judge::statuses(context, tools, &repo, &task.bug, None, &again).await?;
-    let does = |id: &String, passed: bool| statuses.get(id).is_some_and(|status: &Status| status.is_passed() == passed);
-    if !task.fail_to_pass.iter().all(|id| does(id, false)) || !task.pass_to_pass.iter().all(|id| does(id, true)) {
+    let statuses = judge::statuses(context, tools, &repo, &task.bug, &again).await?;
+    let does = |id: &String, passed: bool| {
+        statuses.get(id).is_some_and(|status: &Status| status.is_passed() == passed)
+    };
+    if !task.fail_to_pass.iter().all(|id| does(id, false))
+        || !task.pass_to_pass.iter().all(|id| does(id, true))
+    {
         return Ok(Made::default());
     }
     Ok(Made { artifacts: vec![Artifact::new("tasks", artifact::encode(&task))], ..Made::default() })

@@ -33,7 +33,8 @@ pub(crate) async fn solver(context: &Context, tools: &Tools) -> Result<Made, Fau
 pub(crate) async fn generator(context: &Context, tools: &Tools) -> Result<Made, Fault> {
     let policy = tools.shelf.policy(context, &context.inputs().one("weights")?.digest).await?;
     let scores: Scores = super::read(context, &context.inputs().one("scores")?.digest).await?;
-    let known: BTreeMap<&str, f64> = scores.tasks.iter().map(|task| (task.task.as_str(), task.score)).collect();
+    let known: BTreeMap<&str, f64> =
+        scores.tasks.iter().map(|task| (task.task.as_str(), task.score)).collect();
     // Candidates that were drawn together, from one repository and card.
     let mut together: BTreeMap<(String, Option<String>, u64), Vec<(Task, f64)>> = BTreeMap::new();
     let entries: Vec<_> = context.inputs().entries("candidates").map(|entry| entry.digest).collect();

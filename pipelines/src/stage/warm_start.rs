@@ -21,8 +21,12 @@ pub(crate) async fn run(context: &Context, tools: &Tools) -> Result<Made, Fault>
         let share = wanted / repos.len() as u64 + u64::from((turn as u64) < wanted % repos.len() as u64);
         // Every kind of edit alike: what is never shown is hardly ever found.
         let choices = rewriter::plants(&repo.source, &repo.suite, Taste::Balanced);
-        let order =
-            Step { name: "order", inputs: vec![("repo".to_owned(), *digest)], random: true, ..Step::default() };
+        let order = Step {
+            name: "order",
+            inputs: vec![("repo".to_owned(), *digest)],
+            random: true,
+            ..Step::default()
+        };
         let Some(mut random) = context.random_of(&order) else {
             return Err(Fault::Failed("planting needs a seed".to_owned()));
         };
@@ -47,7 +51,7 @@ pub(crate) async fn run(context: &Context, tools: &Tools) -> Result<Made, Fault>
             let bodies = context.step(&step, work).await?;
             let body = bodies.get("task").map(Vec::as_slice).unwrap_or_default();
             let task: Task = artifact::decode(body).map_err(Fault::Failed)?;
-            if task.fail_to_pass.is_empty() {
+            if task.fail_to_pass.is_empty() || task.loops() {
                 continue;
             }
             let choices = super::gradient::choices(context, tools, &task).await?;

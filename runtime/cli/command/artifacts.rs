@@ -45,7 +45,9 @@ pub(crate) fn run(args: &args::Show) -> Result<u8, Failure> {
         let text = text.map_err(|why| Failure::file(format!("cannot show {what}: {why}")))?;
         if text.is_empty() {
             let failure = Failure::usage(match id {
-                Some(id) => format!("there is no such thing among the {what} of `{}`: `{id}`", of.plan.curriculum),
+                Some(id) => {
+                    format!("there is no such thing among the {what} of `{}`: `{id}`", of.plan.curriculum)
+                }
                 None => format!("`{}` has no {what} yet", of.plan.curriculum),
             });
             return Err(failure.hint(match id {
@@ -108,7 +110,10 @@ impl Shown<'_> {
                     let _ = writeln!(out, "card {digest}\nmade by {}\n", stage.name);
                     out.push_str(&rewriter::skill_md(&card));
                     let _ = writeln!(out, "\nrests on {} traces:", card.evidence.traces.len());
-                    card.evidence.traces.iter().for_each(|trace| out.push_str(&format!("  {}\n", short(trace))));
+                    card.evidence
+                        .traces
+                        .iter()
+                        .for_each(|trace| out.push_str(&format!("  {}\n", short(trace))));
                     return Ok(out);
                 } else {
                     let evidence = &card.evidence;
@@ -146,7 +151,10 @@ impl Shown<'_> {
                 }
                 let task: Task = self.reader.read(&entry.digest)?;
                 let stages = vec![stage.name.to_string()];
-                known.insert(entry.digest, Known { task, stages, scores: BTreeMap::new(), trained: Vec::new() });
+                known.insert(
+                    entry.digest,
+                    Known { task, stages, scores: BTreeMap::new(), trained: Vec::new() },
+                );
             }
         }
         for stage in self.of_kind(&[StageKind::Score, StageKind::Select]) {
@@ -188,10 +196,16 @@ impl Shown<'_> {
             } else if id.is_some() {
                 return self.one_task(&digest, &known, &repo(task));
             } else {
-                let last = stages.last().map(|stage| stage.split_once('/').map_or(&**stage, |(_, rest)| rest));
-                let score = scores.values().last().map_or_else(String::new, |one| format!("{:+.3}", one.score));
+                let last =
+                    stages.last().map(|stage| stage.split_once('/').map_or(&**stage, |(_, rest)| rest));
+                let score =
+                    scores.values().last().map_or_else(String::new, |one| format!("{:+.3}", one.score));
                 let rounds: Vec<String> = trained.iter().map(|round| format!("r{round}")).collect();
-                let rounds = if rounds.is_empty() { String::new() } else { format!("trained in {}", rounds.join(" ")) };
+                let rounds = if rounds.is_empty() {
+                    String::new()
+                } else {
+                    format!("trained in {}", rounds.join(" "))
+                };
                 let text = format!(
                     "{}  {:<22} {:<10} {:<11} {:>3} failing  {:>6}  {rounds}",
                     digest.short(),
@@ -211,16 +225,28 @@ impl Shown<'_> {
         let Known { task, stages, scores, trained } = known;
         let mut out = format!("task {digest}\n\n{}\n\n", task.statement.trim());
         let planted = &task.planted;
-        let _ = writeln!(out, "planted: {} in {}:{} ({})", planted.kind, planted.path, planted.line, planted.function);
+        let _ = writeln!(
+            out,
+            "planted: {} in {}:{} ({})",
+            planted.kind, planted.path, planted.line, planted.function
+        );
         let _ = writeln!(out, "  - {}\n  + {}", one_line(&planted.before), one_line(&planted.after));
         let _ = writeln!(out, "repository: {repo}");
-        let _ = writeln!(out, "fails: {} tests, {} others pass", task.fail_to_pass.len(), task.pass_to_pass.len());
+        let _ = writeln!(
+            out,
+            "fails: {} tests, {} others pass",
+            task.fail_to_pass.len(),
+            task.pass_to_pass.len()
+        );
         task.fail_to_pass.iter().take(5).for_each(|test| out.push_str(&format!("  {test}\n")));
         out.push_str("\nwhere it comes from, backwards:\n");
         for round in trained {
             let score = scores.get(round).map_or_else(String::new, |one| {
                 let error = one.error.map_or_else(String::new, |error| format!(" ± {error:.3}"));
-                format!(", score {:+.3}{error}, {} of {} attempts resolved it", one.score, one.resolved.0, one.resolved.1)
+                format!(
+                    ", score {:+.3}{error}, {} of {} attempts resolved it",
+                    one.score, one.resolved.0, one.resolved.1
+                )
             });
             let _ = writeln!(out, "  trained on in round {round}{score}");
         }
@@ -255,7 +281,8 @@ impl Shown<'_> {
             for entry in self.reader.entries(&stage.name, "traces") {
                 let traces: Traces = self.reader.read(&entry.digest)?;
                 let digests = traces.each().map(|attempt| attempt.digest().to_string());
-                if let Some(at) = digests.enumerate().find(|(_, digest)| digest.starts_with(id)).map(|(at, _)| at) {
+                let at = digests.collect::<Vec<_>>().iter().position(|digest| digest.starts_with(id));
+                if let Some(at) = at {
                     return Ok(Some((stage.name.to_string(), traces, at)));
                 }
             }
@@ -292,7 +319,13 @@ impl Shown<'_> {
                     if id.is_none() {
                         continue;
                     }
-                    let _ = writeln!(out, "\n{}\n\n  - {}\n  + {}", attempt.statement.trim(), one_line(&tried.before), one_line(&tried.after));
+                    let _ = writeln!(
+                        out,
+                        "\n{}\n\n  - {}\n  + {}",
+                        attempt.statement.trim(),
+                        one_line(&tried.before),
+                        one_line(&tried.after)
+                    );
                     let counts = attempt.feedback.counts;
                     let _ = writeln!(
                         out,

@@ -134,7 +134,7 @@ impl Builder<'_> {
     fn build(&mut self, opened: &Opened, of: &Chosen, cell: Option<&str>) -> Result<u8, Failure> {
         let sinks = Sinks { json: self.args.output == Plain::Json, keep: self.args.trace.is_some() };
         let (sender, watch) = live::watch(sinks, self.asked.clone());
-        let options = Options {
+        let mut options = Options {
             keep_going: self.args.keep_going,
             offline: self.args.offline,
             cancel: self.cancel.clone(),
@@ -147,8 +147,8 @@ impl Builder<'_> {
             .build()
             .map_err(|error| Failure::file(format!("cannot start: {error}")))?;
         let ran = runtime.block_on(sswe_engine::run(&of.plan, self.store, self.work.clone(), &options));
-                // The sender is part of the options: without it, the watching thread would not end.
-        let options = Options { listener: None, ..options };
+        // The sender is part of the options: without it, the watching thread would not end.
+        options.listener = None;
         let after = self.kept.last().map_or(0.0, |event| event.at_s);
         self.kept.extend(watch.finish().into_iter().map(|mut event| {
             event.at_s += after;
@@ -174,7 +174,8 @@ impl Builder<'_> {
         let broken = |why: String| Failure::file(format!("cannot sum up what was built: {why}"));
         let outputs = sswe_engine::outputs(&of.plan, self.store, &*self.work, options)
             .map_err(|error| broken(error.to_string()))?;
-        let summary = sswe_pipelines::summary::summary(&of.plan, Reader::new(self.store, &outputs)).map_err(broken)?;
+        let summary =
+            sswe_pipelines::summary::summary(&of.plan, Reader::new(self.store, &outputs)).map_err(broken)?;
         style::print(&summary::table(&summary));
         Ok(())
     }

@@ -23,12 +23,16 @@ pub(super) async fn judge(context: &Context, tools: &Tools, task: &Task) -> Said
             }
             continue;
         }
-        let Some(last) = name.trim_end_matches("()").rsplit('.').next().filter(|last| is_identifier(last)) else {
+        let Some(last) = name.trim_end_matches("()").rsplit('.').next().filter(|last| is_identifier(last))
+        else {
             continue;
         };
         let known = match is_strict {
             true => defines(&repo.files, last) || is_exception(last),
-            false => repo.files.iter().any(|(path, _)| repo.files.text(path).is_some_and(|text| text.contains(last))),
+            false => repo
+                .files
+                .iter()
+                .any(|(path, _)| repo.files.text(path).is_some_and(|text| text.contains(last))),
         };
         if !known && !repo.suite.tests.contains_key(name) {
             return reject("it names a symbol that does not exist", name);
@@ -54,12 +58,15 @@ fn defines(files: &Tree, name: &str) -> bool {
         let line = line.trim_start();
         let line = line.strip_prefix("async ").unwrap_or(line);
         let rest = line.strip_prefix("def ").or_else(|| line.strip_prefix("class "));
-        rest.and_then(|rest| rest.strip_prefix(name)).is_some_and(|rest| rest.starts_with(['(', ':', '[', ' ']))
+        rest.and_then(|rest| rest.strip_prefix(name))
+            .is_some_and(|rest| rest.starts_with(['(', ':', '[', ' ']))
     };
     files.iter().any(|(path, _)| files.text(path).is_some_and(|text| text.lines().any(is_it)))
 }
 
 /// Exceptions of the language itself are defined in no repository.
 fn is_exception(name: &str) -> bool {
-    name.ends_with("Error") || name.ends_with("Exception") || matches!(name, "StopIteration" | "KeyboardInterrupt")
+    name.ends_with("Error")
+        || name.ends_with("Exception")
+        || matches!(name, "StopIteration" | "KeyboardInterrupt")
 }

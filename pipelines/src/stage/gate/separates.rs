@@ -53,7 +53,7 @@ pub(super) async fn judge(context: &Context, tools: &Tools, digest: &Digest, tas
                 inputs: vec![("task".to_owned(), *digest)],
                 ..Step::default()
             };
-            let statuses = judge::statuses(context, tools, &repo, &rest, None, &step).await?;
+            let statuses = judge::statuses(context, tools, &repo, &rest, &step).await?;
             if !task.fail_to_pass.iter().any(|id| passes(&statuses, id)) {
                 return reject("a file of the bug does not matter", name);
             }
@@ -71,5 +71,5 @@ async fn run(
     changed: &BTreeMap<String, String>,
 ) -> Result<BTreeMap<String, Status>, Fault> {
     let step = Step { name, inputs: vec![("about".to_owned(), *about)], ..Step::default() };
-    judge::statuses(context, tools, repo, changed, None, &step).await
+    judge::statuses(context, tools, repo, changed, &step).await
 }

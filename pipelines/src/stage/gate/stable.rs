@@ -26,13 +26,17 @@ pub(super) async fn judge(context: &Context, tools: &Tools, digest: &Digest, tas
             draw: Some(run),
             random: false,
         };
-        let statuses = judge::statuses(context, tools, &repo, &task.bug, Some(wall), &step).await?;
+        let statuses = judge::statuses(context, tools, &repo, &task.bug, &step).await?;
         for (id, status) in statuses {
             seen.entry(id).or_default().insert(status);
         }
     }
     if seen.is_empty() {
         return reject("no test ran", "");
+    }
+    let loops = |all: &BTreeSet<Status>| all.contains(&Status::Timeout);
+    if let Some((id, _)) = seen.iter().find(|(_, all)| loops(all)) {
+        return reject("a test does not end", id.clone());
     }
     let unsteady: Vec<&String> = seen.iter().filter(|(_, all)| all.len() > 1).map(|(id, _)| id).collect();
     if unsteady.len() as f64 > flaky * seen.len() as f64 {

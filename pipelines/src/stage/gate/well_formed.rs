@@ -13,7 +13,10 @@ pub(super) async fn judge(context: &Context, tools: &Tools, task: &Task) -> Said
     let most_lines = setting::count(stage, "max_lines")?;
     let repo = tools.shelf.repo(context, &crate::stage::digest(&task.repo)?).await?;
     if task.schema != "task/1" || task.patch_kind != "bug" || task.language != "python" {
-        return reject("it is not a bug in Python", format!("{} {} {}", task.schema, task.patch_kind, task.language));
+        return reject(
+            "it is not a bug in Python",
+            format!("{} {} {}", task.schema, task.patch_kind, task.language),
+        );
     }
     if task.statement.trim().is_empty() {
         return reject("it has no statement", "");
