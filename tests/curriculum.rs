@@ -2,5 +2,6 @@
 
 mod edits;
 mod same;
+mod secrets;
 mod site;
 mod trouble;

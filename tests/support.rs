@@ -143,11 +143,15 @@ impl Folder {
         self.command(&args.split_whitespace().collect::<Vec<_>>()).run()
     }
 
-    /// Prepares `sswe` here, with an environment that holds nothing of the caller's.
+    /// Prepares `sswe` here, with an environment that holds nothing of the caller's but where programs are.
     pub(crate) fn command(&self, args: &[&str]) -> Sswe {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sswe"));
         command.current_dir(&self.0).args(args).env_clear();
         command.env("COLUMNS", "100").env("LANG", "C.UTF-8");
+        // Python is found by these.
+        for name in ["PATH", "HOME"] {
+            command.env(name, std::env::var_os(name).unwrap_or_default());
+        }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Sswe { command, input: None }
     }

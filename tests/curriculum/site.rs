@@ -48,6 +48,12 @@ impl Site {
         site
     }
 
+    /// Returns a number that is larger each time.
+    pub(crate) fn stores(&self) -> u32 {
+        static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+        NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
+    }
+
     pub(crate) fn write(&self, name: &str, text: &str) {
         self.folder.write(name, text);
     }
@@ -64,11 +70,7 @@ impl Site {
     pub(crate) fn sswe(&self, store: &str, args: &str) -> Run {
         let store = self.folder.path(store);
         let args: Vec<&str> = args.split_whitespace().collect();
-        let mut command = self.folder.command(&args).env("SSWE_STORE", store.to_str().unwrap());
-        for name in ["PATH", "HOME"] {
-            command = command.env(name, &std::env::var(name).unwrap_or_default());
-        }
-        command.run()
+        self.folder.command(&args).env("SSWE_STORE", store.to_str().unwrap()).run()
     }
 
     /// Builds, with more arguments.

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use sswe_cache::{Digest, Fields};
+
 use super::Frame;
 
 /// A task: a repository with a bug in it, what is wrong with it, and the tests that tell.
@@ -35,6 +37,21 @@ pub struct Task {
 }
 
 impl Task {
+    /// Returns the digest of what a Solver may see of the task. Everything that is drawn for
+    /// attempts, and everything that is learned from traces, goes by it: how the bug was planted
+    /// can reach neither.
+    pub fn face(&self) -> Digest {
+        let Task { schema, patch_kind, repo, language, statement, bug, observed, .. } = self;
+        let mut fields = Fields::new("sswe.task.face.v1");
+        fields.text("schema", schema).text("patch_kind", patch_kind).text("repo", repo);
+        fields.text("language", language).text("statement", statement);
+        for (path, text) in bug {
+            fields.text("path", path).text("text", text);
+        }
+        fields.digest("observed", &Digest::of(&super::encode(observed)));
+        fields.finish()
+    }
+
     /// Returns whether some test did not come to an end on the bug: what the others do is unknown.
     pub fn loops(&self) -> bool {
         self.observed.failures.iter().any(|failure| failure.exception == LOOPS)

@@ -13,7 +13,7 @@ use super::{Observed, Status};
 pub struct Attempt {
     /// `trace/1`.
     pub schema: String,
-    /// The digest of the task.
+    /// The face of the task: the digest of what a Solver may see of it.
     pub task: String,
     /// The digest of the repository.
     pub repo: String,
@@ -102,7 +102,7 @@ pub enum Outcome {
 pub struct Traces {
     /// `trace/1`.
     pub schema: String,
-    /// The digest of the task.
+    /// The face of the task: the digest of what a Solver may see of it.
     pub task: String,
     /// The digest of the repository.
     pub repo: String,

@@ -170,6 +170,7 @@ impl<'a> Run<'a> {
             baseline: self.baseline,
             ask: self.ask,
             patience,
+            wall: Duration::from_millis(self.bench.limits.wall_ms),
             plan: None,
             told: BTreeSet::new(),
         };
@@ -270,6 +271,7 @@ struct Allowed<'a> {
     baseline: &'a Baseline,
     ask: &'a Ask,
     patience: u32,
+    wall: Duration,
     plan: Option<Vec<String>>,
     told: BTreeSet<String>,
 }
@@ -296,8 +298,8 @@ impl Allow for Allowed<'_> {
         let slower = if self.ask.trace == Trace::Off { 1 } else { 10 };
         match base {
             Some(base) => base.max(self.policy.floor) * self.patience * slower,
-            // Generous already.
-            None => self.policy.unknown,
+            // Generous already; and what loops must not look like a machine that is too busy.
+            None => self.policy.unknown.min(self.wall / 3),
         }
     }
 

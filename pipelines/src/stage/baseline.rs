@@ -111,8 +111,16 @@ fn hopeless(suite: &Suite, seen: &BTreeMap<String, Vec<TestResult>>) -> String {
         ),
         Some((id, results)) => {
             let raised = results.iter().find_map(|test| test.raised.as_ref());
-            let why = raised
-                .map_or_else(String::new, |raised| format!(": {}: {}", raised.exception, raised.message));
+            let why = match (raised, results.iter().find(|test| !test.status.is_passed())) {
+                (Some(raised), _) => format!(": {}: {}", raised.exception, raised.message),
+                (None, Some(test)) if test.status == Status::Timeout => {
+                    ": it does not come to an end".to_owned()
+                }
+                (None, Some(test)) if test.status == Status::Missing => {
+                    ": nothing was heard of it".to_owned()
+                }
+                _ => String::new(),
+            };
             format!("none of {} tests passes each time; `{id}` does not{why}", seen.len())
         }
     }

@@ -25,7 +25,7 @@ pub(crate) async fn solve(context: &Context, tools: &Tools) -> Result<Made, Faul
     };
     let traces = Traces {
         schema: "trace/1".to_owned(),
-        task: digest.to_string(),
+        task: task.face().to_string(),
         repo: task.repo,
         statement: task.statement,
         observed: task.observed,
@@ -65,13 +65,14 @@ async fn attempts(context: &Context, tools: &Tools) -> Result<(Digest, Task, Vec
     let repo = tools.shelf.repo(context, &super::digest(&task.repo)?).await?;
     let choices = super::gradient::choices(context, tools, &task).await?;
     let distribution = choices.distribution(&policy);
+    let face = task.face();
     let mut made = Vec::new();
     for attempt in 0..setting::count(stage, "attempts")? {
         // The numbers depend on the task alone: weights that hardly changed make the same
         // attempts, whose verdicts are known.
         let draw = Step {
             name: "sample",
-            inputs: vec![("task".to_owned(), digest)],
+            inputs: vec![("task".to_owned(), face)],
             draw: Some(attempt),
             random: true,
             ..Step::default()

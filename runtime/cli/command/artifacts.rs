@@ -109,11 +109,6 @@ impl Shown<'_> {
                 } else if id.is_some() {
                     let _ = writeln!(out, "card {digest}\nmade by {}\n", stage.name);
                     out.push_str(&rewriter::skill_md(&card));
-                    let _ = writeln!(out, "\nrests on {} traces:", card.evidence.traces.len());
-                    card.evidence
-                        .traces
-                        .iter()
-                        .for_each(|trace| out.push_str(&format!("  {}\n", short(trace))));
                     return Ok(out);
                 } else {
                     let evidence = &card.evidence;
@@ -185,7 +180,7 @@ impl Shown<'_> {
         all.sort_by(|(a, known), (b, other)| known.stages.cmp(&other.stages).then(a.cmp(b)));
         for (digest, known) in all {
             let Known { task, stages, scores, trained } = &known;
-            if !id.is_none_or(|id| is_id(&digest, id)) {
+            if !id.is_none_or(|id| is_id(&digest, id) || is_id(&task.face(), id)) {
                 continue;
             }
             if self.json {

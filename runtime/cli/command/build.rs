@@ -158,7 +158,7 @@ impl Builder<'_> {
         runtime.shutdown_background();
         let finished = ran.map_err(|error| request::refused(&error, opened, &of.plan))?;
         if self.args.output == Plain::Human {
-            self.sum_up(of, &options)?;
+            self.sum_up(of, &options);
         }
         Ok(match finished.end {
             End::Done => exit::OK,
@@ -170,14 +170,16 @@ impl Builder<'_> {
     }
 
     /// Prints what each round came to, as far as there are rounds.
-    fn sum_up(&self, of: &Chosen, options: &Options) -> Result<(), Failure> {
-        let broken = |why: String| Failure::file(format!("cannot sum up what was built: {why}"));
-        let outputs = sswe_engine::outputs(&of.plan, self.store, &*self.work, options)
-            .map_err(|error| broken(error.to_string()))?;
-        let summary =
-            sswe_pipelines::summary::summary(&of.plan, Reader::new(self.store, &outputs)).map_err(broken)?;
-        style::print(&summary::table(&summary));
-        Ok(())
+    fn sum_up(&self, of: &Chosen, options: &Options) {
+        let outputs = sswe_engine::outputs(&of.plan, self.store, &*self.work, options);
+        let summary = outputs.map_err(|error| error.to_string()).and_then(|outputs| {
+            sswe_pipelines::summary::summary(&of.plan, Reader::new(self.store, &outputs))
+        });
+        match summary {
+            Ok(summary) => style::print(&summary::table(&summary)),
+            // What was built is there all the same.
+            Err(why) => style::say(format_args!("note: the rounds cannot be summed up: {why}")),
+        }
     }
 
     /// Returns what the store notes of the run, for `sswe log`.

@@ -14,6 +14,14 @@ const SCHEMAS: &[(&str, &str, Make)] = &[
     ("diagnostic", "a line of `check --output json`", diagnostic),
     ("plan", "a line of `plan --output json`: a stage", plan),
     ("events", "a line of `build --output json`: something that happened", events),
+    ("repo", "repo/1: a repository, and what is known of its tests", repo),
+    ("task", "task/1: something to repair; a candidate is one that no gate has judged yet", task),
+    ("trace", "trace/1: all attempts of some weights on a task", trace),
+    ("card", "card/1: a recurring mistake, and how to practise it", card),
+    ("verdict", "verdict/1: what a gate says of a candidate", verdict),
+    ("score", "score/1: what the accepted tasks of a round are worth", score),
+    ("selection", "selection/1: which tasks are trained on", selection),
+    ("evaluation", "evaluation/1: how some weights did on one held-out task", evaluation),
     ("graph", "what `graph --format json` prints", graph),
     ("show", "what `show --json` prints", show),
     ("settings", "the table of all settings (data, not a schema)", settings),
@@ -157,6 +165,28 @@ fn events() -> Value {
     let mut schema = schemars::schema_for!(sswe_engine::RunEvent).to_value();
     schema["title"] = json!("event/1");
     schema
+}
+
+/// Makes the schemas of artifacts: from the types, like that of events.
+macro_rules! artifacts {
+    ($($name:ident: $of:ident,)*) => {$(
+        fn $name() -> Value {
+            let mut schema = schemars::schema_for!(sswe_pipelines::artifact::$of).to_value();
+            schema["title"] = json!(concat!(stringify!($name), "/1"));
+            schema
+        }
+    )*};
+}
+
+artifacts! {
+    repo: Repo,
+    task: Task,
+    trace: Traces,
+    card: Card,
+    verdict: Verdict,
+    score: Scores,
+    selection: Selection,
+    evaluation: Evaluation,
 }
 
 fn graph() -> Value {

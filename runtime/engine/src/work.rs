@@ -144,6 +144,19 @@ impl Artifact {
         Artifact { port, name: None, body: Body::Kept(body), sidecar: None }
     }
 
+    /// Returns the output it goes into.
+    pub fn port(&self) -> &'static str {
+        self.port
+    }
+
+    /// Returns its bytes; none where it passes on what was there.
+    pub fn bytes(&self) -> Option<&[u8]> {
+        match &self.body {
+            Body::Bytes(bytes) => Some(bytes),
+            Body::Kept(_) => None,
+        }
+    }
+
     /// Names the artifact, where an item gives several into one port.
     pub fn named(mut self, name: impl Into<String>) -> Artifact {
         self.name = Some(name.into());
