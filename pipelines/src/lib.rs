@@ -5,6 +5,7 @@ mod diff;
 pub mod harness;
 mod judge;
 pub mod library;
+pub mod overlap;
 mod pipeline;
 mod planting;
 mod python;

@@ -23,8 +23,8 @@ fn baselines(product: &str, suite: &str) -> Built {
     let files = [
         ("bad/thing.py", product),
         ("bad/test_thing.py", suite),
-        ("good/thing.py", PRODUCT),
-        ("good/test_thing.py", SUITE),
+        ("good/fine.py", PRODUCT),
+        ("good/test_thing.py", &SUITE.replace("from thing", "from fine")),
     ];
     Site::with(&file("bad"), &files).build("store", "--keep-going --until main/r0/warm_start")
 }
@@ -96,4 +96,37 @@ fn a_suite_that_deletes_itself() {
     let built = baselines(PRODUCT, &SUITE.replace("self.assertEqual(add(1, 2), 3)", deletes));
     // Each run has files of its own: nothing is gone for the next one.
     assert!(built.code == 0 && built.digests.contains_key("main/seed/bad/baseline"), "{built:?}");
+}
+
+#[test]
+fn an_exam_that_shares_code_with_the_seeds() {
+    let product = "def add(a, b):\n    total = a\n    total += b\n    return total\n";
+    let files = [
+        ("bad/thing.py", product),
+        ("bad/test_thing.py", SUITE),
+        ("good/other.py", product),
+        ("good/test_thing.py", SUITE),
+    ];
+    let run = Site::with(&file("bad"), &files).sswe("store", "build tiny.sswe").exits(1);
+    run.mentions(&[
+        "`good` measures, but shares 1 functions with `bad`",
+        "thing.py: add",
+        "take one of the two out",
+    ]);
+}
+
+#[test]
+fn a_round_without_a_survivor() {
+    let site = Site::tiny();
+    site.edit("tiny.sswe", "    separates\n", "    nothing\n    separates\n");
+    site.edit("tiny.sswe", "model base", "gate nothing { run = 'false' }\n\nmodel base");
+    site.edit("tiny.sswe", "valid = 4, group = 4", "valid = 4, group = 4, max_draws = 8");
+    let built = site.built("store", "");
+    assert!(
+        built.reasons["main/r1/generate"].contains("0 of 4 were accepted in 8 draws"),
+        "{:?}",
+        built.reasons
+    );
+    let shown = site.sswe("store", "show run tiny.sswe").exits(0);
+    assert!(shown.out.contains("nothing 8 its command says no"), "{}", shown.out);
 }

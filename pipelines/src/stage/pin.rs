@@ -37,7 +37,8 @@ pub(crate) async fn run(context: &Context) -> Result<Made, Fault> {
     Ok(Made { artifacts: vec![Artifact::new("repo", artifact::encode(&repo))], ..Made::default() })
 }
 
-fn read_tree(root: &Path) -> Result<Tree, Fault> {
+/// Reads the files of a folder that are a repository's own.
+pub(crate) fn read_tree(root: &Path) -> Result<Tree, Fault> {
     let mut tree = Tree::default();
     let mut bytes = 0;
     read_folder(root, "", &mut tree, &mut bytes)?;

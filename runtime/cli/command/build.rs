@@ -12,7 +12,7 @@ use std::{
 use sswe_cache::Store;
 use sswe_compiler::{project, sweep};
 use sswe_engine::{Cancel, End, Options, RunEvent, chrome_trace};
-use sswe_pipelines::{Pipeline, summary::Reader};
+use sswe_pipelines::{Pipeline, overlap, summary::Reader};
 
 use super::open_checked;
 use crate::{
@@ -132,6 +132,15 @@ impl Builder<'_> {
     }
 
     fn build(&mut self, opened: &Opened, of: &Chosen, cell: Option<&str>) -> Result<u8, Failure> {
+        let base = of.options(opened, self.args.jobs).base;
+        if let Some(found) = overlap::overlaps(&of.plan, &base).first() {
+            let overlap::Overlap { trained, held_out, example, functions } = found;
+            return Err(Failure::file(format!(
+                "`{held_out}` measures, but shares {functions} functions with `{trained}`, which is trained on: \
+                 `{example}` is one of them"
+            ))
+            .hint("a score against code that was trained on means nothing: take one of the two out of the file"));
+        }
         let sinks = Sinks { json: self.args.output == Plain::Json, keep: self.args.trace.is_some() };
         let (sender, watch) = live::watch(sinks, self.asked.clone());
         let mut options = Options {
