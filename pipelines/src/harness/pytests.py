@@ -1,7 +1,7 @@
 """Runs what `python -m pytest` would run."""
 
+import ast
 import os
-import sys
 
 import isolate
 import report
@@ -36,7 +36,22 @@ def prepare(config):
                     except Exception:
                         pass
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    return None
+    usual = rewrite._rewrite_test
+
+    def kept(path, config):
+        code = isolate.rewritten.find(str(path)) if str(path) in isolate.rewritten.codes else None
+        if code is None or config.getini("enable_assertion_pass_hook"):
+            return usual(path, config)
+        return os.stat(path), code
+
+    rewrite._rewrite_test = kept
+
+    def compiled(source, path):
+        tree = ast.parse(source, filename=path)
+        rewrite.rewrite_asserts(tree, source, path, None)
+        return compile(tree, path, "exec", dont_inherit=True)
+
+    return compiled
 
 
 class Plugin:
