@@ -101,7 +101,7 @@ async fn suite(python: &Python, tree: &Arc<Tree>, has_pytest: bool) {
     }
 }
 
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 3;
 
 /// Returns the verdicts per second of processor time.
 async fn rate(harness: &Harness, bench: &Bench, tests: &Tests, round: usize) -> f64 {
@@ -119,7 +119,7 @@ async fn rate(harness: &Harness, bench: &Bench, tests: &Tests, round: usize) -> 
     VERDICTS as f64 / (cpu() - before).as_secs_f64()
 }
 
-const VERDICTS: usize = 40;
+const VERDICTS: usize = 30;
 
 fn bench(tree: &Arc<Tree>, command: &str) -> Bench {
     Bench {

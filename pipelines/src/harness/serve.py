@@ -142,6 +142,7 @@ def main():
     rewrite = runner.prepare(config)
     prepare(config, rewrite)
     warm.warm(runner, config)
+    runner.ready(config)
     isolate.seal()
     # Nothing is there yet: each fork puts its tree there. `pytest` alone finds its own way.
     if config["is_module"]:
