@@ -13,7 +13,7 @@ BASE = "/base"
 CACHE = "/pyc"
 WORK = "/work"
 
-NEWNS, NEWUTS, NEWIPC, NEWPID, NEWNET = 0x20000, 0x4000000, 0x8000000, 0x20000000, 0x40000000
+NEWNS, NEWIPC, NEWPID, NEWNET = 0x20000, 0x8000000, 0x20000000, 0x40000000
 NOSUID, NODEV, NOEXEC, RDONLY, REMOUNT, BIND = 2, 4, 8, 1, 32, 4096
 DETACH = 2
 SUFFIX = ".%s.pyc" % sys.implementation.cache_tag
@@ -46,7 +46,30 @@ def cached(cache, inner):
     return cache + "/" + inner[:-3] + SUFFIX
 
 
-def seal(has_rewrites):
+class Kept:
+    """Code of the tests of the clean tree, by path: it is run where the file still has the same source."""
+
+    def __init__(self):
+        self.codes = {}
+
+    def find(self, path):
+        known = self.codes.get(path)
+        if known is None:
+            return None
+        with open(path, "rb", 0) as file:
+            return known[1] if file.read() == known[0] else None
+
+
+# As modules are loaded, and as a test framework rewrites them.
+plain, rewritten = Kept(), Kept()
+
+
+def forget(path):
+    plain.codes.pop(path, None)
+    rewritten.codes.pop(path, None)
+
+
+def seal():
     """Makes the clean tree and its compiled form read-only, and leads imports to the latter."""
     for folder in (BASE, CACHE):
         mount(None, folder.encode(), None, REMOUNT | BIND | RDONLY | NOSUID | NODEV)
@@ -60,6 +83,18 @@ def seal(has_rewrites):
         return usual(path, *rest, **more)
 
     external.cache_from_source = cache_from_source
+    load = external.SourceLoader.get_code
+
+    def get_code(self, fullname):
+        code = None
+        if self.path in plain.codes:
+            try:
+                code = plain.find(self.path)
+            except OSError:
+                pass
+        return load(self, fullname) if code is None else code
+
+    external.SourceFileLoader.get_code = get_code
     global _files, _folders
     _files, _folders = [], []
     for folder, names, files in os.walk(BASE):
@@ -73,18 +108,16 @@ def seal(has_rewrites):
 
 
 def receive(file):
-    """Reads the request: its length, and then JSON."""
-    def exactly(count):
-        parts = []
-        while count:
-            part = os.read(file, min(count, 1 << 20))
-            if not part:
-                os._exit(71)
-            parts.append(part)
-            count -= len(part)
-        return b"".join(parts)
-
-    return json.loads(exactly(struct.unpack("=I", exactly(4))[0]))
+    """Reads the request: a file in memory with JSON, complete before we were told of it."""
+    size, parts = os.fstat(file).st_size, []
+    while size:
+        part = os.read(file, size)
+        if not part:
+            os._exit(71)
+        parts.append(part)
+        size -= len(part)
+    os.close(file)
+    return json.loads(b"".join(parts))
 
 
 def write_tree(changed):
@@ -118,27 +151,16 @@ def write_tree(changed):
         close(to)
         # Compiled forms hold the text that was changed: nothing inside may read it there.
         if path.endswith(".py"):
-            for name in (cached(CACHE, path),) + rewritten(path):
-                if os.path.exists(name):
-                    mount(b"/dev/null", name.encode(), None, BIND)
+            forget(WORK + "/" + path)
+            name = cached(CACHE, path)
+            if os.path.exists(name):
+                mount(b"/dev/null", name.encode(), None, BIND)
 
 
-def rewritten(path):
-    """Returns where a test framework's own compiled forms of a file may be."""
-    folder, name = os.path.split(CACHE + "/" + path)
-    try:
-        names = os.listdir(folder)
-    except OSError:
-        return ()
-    start = name[:-3] + "." + sys.implementation.cache_tag + "-pytest-"
-    return tuple(folder + "/" + other for other in names if other.startswith(start))
-
-
-def enter(file, filter_program, config):
+def enter(file, filter_program):
     """Enters new namespaces, writes the tree, and gives up every right. Returns the request."""
     os.setsid()
-    shared = 0 if config["network"] else NEWNET
-    unshare(NEWNS | NEWIPC | NEWUTS | shared)
+    unshare(NEWNS | NEWIPC)
     request = receive(file)
     limits = request["limits"]
     data = b"size=%d,nr_inodes=200000,mode=755,uid=1000,gid=1000" % limits["files"]
@@ -150,8 +172,6 @@ def enter(file, filter_program, config):
     os.chdir(WORK)
     write_tree(request["changed"])
     check(libc.umount2(BASE.encode(), DETACH), "umount")
-    if shared:
-        raise_loopback()
     os.dup2(0, 1)
     os.dup2(0, 2)
     for which, most in (
@@ -166,9 +186,42 @@ def enter(file, filter_program, config):
     return request
 
 
-def raise_loopback():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as device:
-        fcntl.ioctl(device, 0x8914, struct.pack("16sh14x", b"lo", 0x41))
+class Network:
+    """A network of nothing but a loopback. Verdicts come one after the other, and each leaves the
+    next one the network as it found it, or the next one gets a new one: making and dropping one costs
+    more than everything else that isolates."""
+
+    def __init__(self):
+        self.files = None
+
+    def begin(self):
+        """Sees to it that the network is as new."""
+        if self.files is None or self._look() != self.clean:
+            self._renew()
+
+    def _renew(self):
+        for file in self.files or ():
+            os.close(file)
+        unshare(NEWNET)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as device:
+            fcntl.ioctl(device, 0x8914, struct.pack("16sh14x", b"lo", 0x41))
+        try:
+            self.files = [os.open("/proc/thread-self/net/" + name, os.O_RDONLY | os.O_CLOEXEC)
+                          for name in ("dev", "sockstat")]
+            self.clean = self._look()
+        except OSError:
+            # Without the files of the kernel nobody knows what is left.
+            self.files = None
+
+    def _look(self):
+        # Bytes and packets of the loopback: connections that outlive their processes were made by
+        # packets. And how many sockets there are: what is bound without having sent anything.
+        devices, sockets = self.files
+        return os.pread(devices, 4096, 0), os.pread(sockets, 64, 0).split(b"\n")[0]
+
+    def close(self):
+        for file in self.files or ():
+            os.close(file)
 
 
 class Program(ctypes.Structure):

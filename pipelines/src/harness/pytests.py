@@ -1,7 +1,7 @@
 """Runs what `python -m pytest` would run."""
 
+import ast
 import os
-import sys
 
 import isolate
 import report
@@ -9,7 +9,7 @@ import report
 
 def prepare(config):
     """Imports the framework, and what of the environment belongs to it."""
-    global pytest, _plugins
+    global _pytest, pytest, _plugins
     import _pytest.assertion.rewrite as rewrite
     import _pytest.config
     import pytest
@@ -36,7 +36,51 @@ def prepare(config):
                     except Exception:
                         pass
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    return None
+    usual = rewrite._rewrite_test
+
+    def kept(path, config):
+        code = isolate.rewritten.find(str(path)) if str(path) in isolate.rewritten.codes else None
+        if code is None or config.getini("enable_assertion_pass_hook"):
+            return usual(path, config)
+        return os.stat(path), code
+
+    rewrite._rewrite_test = kept
+
+    def compiled(source, path):
+        tree = ast.parse(source, filename=path)
+        rewrite.rewrite_asserts(tree, source, path, None)
+        return compile(tree, path, "exec", dont_inherit=True)
+
+    note_barren()
+    return compiled
+
+
+def note_barren():
+    """Notes which of the framework's own modules have no fixtures: the first run, which is our own, finds
+    out, and later ones do not look through all that these modules define."""
+    from types import ModuleType
+
+    from _pytest.fixtures import FixtureManager
+
+    usual, barren = FixtureManager.parsefactories, set()
+
+    def parsefactories(self, *given, **more):
+        holder = given[0] if given else more.get("holder")
+        if isinstance(holder, ModuleType) and holder.__name__.startswith("_pytest."):
+            if holder in barren:
+                return None
+            before = count(self)
+            usual(self, *given, **more)
+            if before is not None and count(self) == before:
+                barren.add(holder)
+            return None
+        return usual(self, *given, **more)
+
+    def count(manager):
+        known = getattr(manager, "_arg2fixturedefs", None)
+        return None if known is None else sum(map(len, known.values()))
+
+    FixtureManager.parsefactories = parsefactories
 
 
 class Plugin:
@@ -127,13 +171,38 @@ def cause(error):
     return inner if type(error).__name__ == "CollectError" and inner is not None else error
 
 
+def arguments(config):
+    fixed = ["-p", "no:cacheprovider", "--continue-on-collection-errors", "--tb=native"]
+    for name in _plugins:
+        fixed += ["-p", name]
+    return fixed + config["args"]
+
+
+def ready(config):
+    """Makes the settings that each run begins with: the framework's own plugins and options."""
+    usual = _pytest.config.get_config
+    try:
+        asked = arguments(config)
+        made = [usual(asked)]
+    except Exception:
+        return
+
+    def get_config(args=None, plugins=None, **more):
+        # One run takes them; runs that tests begin themselves make their own.
+        if not made or args is None or list(args) != asked:
+            return usual(args, plugins, **more)
+        own = made.pop()
+        given = own.invocation_params
+        own.invocation_params = type(given)(args=args, plugins=plugins, dir=given.dir)
+        return own
+
+    _pytest.config.get_config = get_config
+
+
 def run(config, request, stream):
     tests = report.Tests(stream, request)
     only = None if request["only"] is None else set(request["only"])
-    arguments = ["-p", "no:cacheprovider", "--continue-on-collection-errors", "--tb=native"]
-    for name in _plugins:
-        arguments += ["-p", name]
-    code = pytest.main(arguments + config["args"], plugins=[make_plugin(tests, only)])
+    code = pytest.main(arguments(config), plugins=[make_plugin(tests, only)])
     # Wrong arguments, or an error of the framework: nothing that tests do.
     if code in (3, 4):
         stream.line({"broken": {"exception": "pytest", "message": "it ended with code %d" % code, "frames": []}})

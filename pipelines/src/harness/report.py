@@ -1,5 +1,6 @@
 """What tests do, line by line, on a descriptor that is not theirs; and what they touch."""
 
+import gc
 import json
 import os
 import re
@@ -171,6 +172,7 @@ class Tests:
         self.loaded = self.trace.end()
         self.stream.line({"loaded": _now() // 1000})
         self.stream.line({"plan": ids})
+        gc.enable()
         self.trace.begin()
 
     def start(self, group):

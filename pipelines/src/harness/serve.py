@@ -9,6 +9,7 @@ import gc
 import importlib
 import importlib.util
 import json
+import marshal
 import os
 import resource
 import select
@@ -21,9 +22,13 @@ import types
 
 import isolate
 import report
+import warm
 
 # Modules that do something when they are imported, or need a screen.
 NEVER = {"antigravity", "this", "turtle", "turtledemo", "tkinter", "idlelib", "test", "lib2to3", "__main__"}
+
+# What the name of a compiled form ends with that a test framework made.
+REWRITTEN = ".rewritten"
 
 
 def compile_tree(tree, cache, sink, rewrite):
@@ -58,8 +63,13 @@ def compile_tree(tree, cache, sink, rewrite):
             data = external._code_to_hash_pyc(code, importlib.util.source_hash(source), True)
             with open(cached, "wb") as file:
                 file.write(data)
-            if rewrite:
-                rewrite(path, inner, cache)
+            if rewrite and report.is_test(inner):
+                try:
+                    data = marshal.dumps(rewrite(source, "/work/" + inner))
+                except Exception:
+                    continue
+                with open(cached + REWRITTEN, "wb") as file:
+                    file.write(data)
     os.write(sink, "\n".join(sorted(wanted)).encode())
 
 
@@ -78,6 +88,7 @@ def prepare(config, rewrite):
     with os.fdopen(read, "rb") as file:
         names = file.read().decode().split("\n")
     os.waitpid(pid, 0)
+    keep_tests()
     own = {name.split(".")[0] for name in os.listdir(isolate.BASE)}
     own |= {name.split(".")[0] for folder in ("src", "lib") if os.path.isdir(isolate.BASE + "/" + folder)
             for name in os.listdir(isolate.BASE + "/" + folder)}
@@ -97,6 +108,28 @@ def prepare(config, rewrite):
             continue
 
 
+def keep_tests():
+    """Keeps the code of tests, which most of every verdict would read and decode. That of the product
+    stays in files: those that a verdict changes are hidden from it, and memory cannot be."""
+    for folder, _, names in os.walk(isolate.BASE):
+        for name in names:
+            path = os.path.join(folder, name)
+            inner = os.path.relpath(path, isolate.BASE)
+            if not name.endswith(".py") or not report.is_test(inner):
+                continue
+            cached = isolate.cached(isolate.CACHE, inner)
+            with open(path, "rb") as file:
+                source = file.read()
+            for end, skip, kept in (("", 16, isolate.plain), (REWRITTEN, 0, isolate.rewritten)):
+                try:
+                    with open(cached + end, "rb") as file:
+                        code = marshal.loads(file.read()[skip:])
+                    os.remove(cached + end)
+                except (OSError, ValueError, EOFError, TypeError):
+                    continue
+                kept.codes["/work/" + inner] = (source, code)
+
+
 def main():
     control = socket.socket(fileno=3)
     config = json.loads(control.recv(1 << 16))
@@ -108,7 +141,9 @@ def main():
             sys.path.append(folder)
     rewrite = runner.prepare(config)
     prepare(config, rewrite)
-    isolate.seal(rewrite is not None)
+    warm.warm(runner, config)
+    runner.ready(config)
+    isolate.seal()
     # Nothing is there yet: each fork puts its tree there. `pytest` alone finds its own way.
     if config["is_module"]:
         sys.path.insert(0, "/work")
@@ -116,31 +151,39 @@ def main():
     # What candidate code finds as the main module is as empty as it is for `python -m`.
     main_module = types.ModuleType("__main__")
     sys.modules["__main__"] = main_module
-    for name in ("serve", "isolate", "report", "units", "pytests"):
+    for name in ("serve", "isolate", "report", "units", "pytests", "warm"):
         sys.modules.pop(name, None)
     sys.argv = ["python -m " + config["runner"]] + config["args"]
     filter_program = bytes.fromhex(config["filter"])
     own = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
     gc.collect()
     gc.freeze()
+    # Loading makes much and leaves little behind: a fork collects nothing until its tests begin.
+    gc.disable()
+    network = None if config["network"] else isolate.Network()
     control.send(b"ready")
     while True:
-        word, files, _, _ = socket.recv_fds(control, 64, 1)
+        word, files, _, _ = socket.recv_fds(control, 64, 2)
         if not files:
             if not word:
                 os._exit(0)
             continue
+        if network:
+            network.begin()
         isolate.unshare(isolate.NEWPID)
         pid = os.fork()
         if pid == 0:
             try:
                 control.close()
                 os.close(own)
-                isolated(files[0], filter_program, config, runner)
+                if network:
+                    network.close()
+                isolated(files, filter_program, config, runner)
             finally:
                 os._exit(70)
         isolate.setns(own, isolate.NEWPID)
-        os.close(files[0])
+        for file in files:
+            os.close(file)
         watch = os.pidfd_open(pid)
         poll = select.poll()
         poll.register(watch, select.POLLIN)
@@ -158,11 +201,12 @@ def main():
         control.send(struct.pack("=iQ", status, int((used.ru_utime + used.ru_stime) * 1e6)))
 
 
-def isolated(file, filter_program, config, runner):
+def isolated(files, filter_program, config, runner):
     """Goes on in namespaces of its own, and without any rights runs the tests."""
-    os.set_inheritable(file, False)
-    request = isolate.enter(file, filter_program, config)
-    stream = report.Stream(file, request["nonce"])
+    asked, results = files
+    os.set_inheritable(results, False)
+    request = isolate.enter(asked, filter_program)
+    stream = report.Stream(results, request["nonce"])
     try:
         runner.run(config, request, stream)
     except BaseException as error:

@@ -2,15 +2,9 @@
 
 use std::{
     collections::BTreeMap,
-    io,
-    os::fd::AsFd,
+    io::{self, PipeReader, PipeWriter, Read, Write},
+    os::fd::{AsFd, AsRawFd, FromRawFd},
     time::{Duration, Instant},
-};
-
-use sswe_engine::sandbox::{Channel, Input, Native, Running, Start, Usage, filter_program, usage};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::UnixStream,
 };
 
 use super::{
@@ -18,6 +12,7 @@ use super::{
     command::{self, Runner},
     wire::{self, Config, Line, Request},
 };
+use sswe_engine::sandbox::{Channel, Input, Native, Running, Start, Usage, filter_program, usage};
 
 const FILES: &[(&str, &str)] = &[
     ("/harness/serve.py", include_str!("serve.py")),
@@ -25,6 +20,7 @@ const FILES: &[(&str, &str)] = &[
     ("/harness/report.py", include_str!("report.py")),
     ("/harness/units.py", include_str!("units.py")),
     ("/harness/pytests.py", include_str!("pytests.py")),
+    ("/harness/warm.py", include_str!("warm.py")),
 ];
 
 /// How long a server may take to be ready.
@@ -41,6 +37,9 @@ const MOST: usize = 256 << 20;
 pub(super) struct Server {
     running: Running,
 }
+
+/// The bytes that a pipe of results holds.
+const PIPE: usize = 1 << 20;
 
 /// What a verdict gave.
 #[derive(Debug, Default)]
@@ -160,43 +159,31 @@ impl Server {
         let wall = Duration::from_millis(request.limits.wall_ms);
         let (nonce, memory) = (request.nonce.clone(), request.limits.memory);
         let body = serde_json::to_vec(&request).map_err(|error| Trouble::Infra(error.to_string()))?;
-        let (ours, theirs) = UnixStream::pair().map_err(infra)?;
-        let theirs = theirs.into_std().map_err(infra)?;
-        theirs.set_nonblocking(false).map_err(infra)?;
+        let asked = in_memory(&body).map_err(infra)?;
+        let (mut results, told) = wide_pipe().map_err(infra)?;
         let control = &self.running.control;
-        if let Err(error) = control.send(b"go", &[theirs.as_fd()]).await {
+        if let Err(error) = control.send(b"go", &[asked.as_fd(), told.as_fd()]).await {
             return Err(self.died(&error.to_string()));
         }
-        drop(theirs);
-        let (mut results, mut feed) = ours.into_split();
+        drop((asked, told));
         let mut flow = Flow { nonce: &nonce, rest: Vec::new(), bytes: 0, lines: Vec::new() };
-        let ask = async {
-            let length = (body.len() as u32).to_ne_bytes();
-            // One that dies before it has read all of this says so by its end.
-            let _ = feed.write_all(&[&length[..], &body].concat()).await;
-            std::future::pending::<()>().await
-        };
-        tokio::pin!(ask);
         let mut end = End::Own;
         let mut watch = Watch::new(self.running.pid(), wall, memory);
         let mut tick = tokio::time::interval_at(tokio::time::Instant::now() + 2 * TICK, TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut is_open = true;
+        // Nobody waits for lines: to be woken up for each of them would cost more than the tests do.
         let exit = loop {
             tokio::select! {
                 biased;
-                read = flow.read(&mut results), if is_open => {
-                    is_open = matches!(read, Ok(1..)) && flow.bytes <= MOST;
-                    watch.heard |= flow.tell(allow);
-                }
                 message = control.recv() => break message,
                 _ = tick.tick() => {
+                    flow.read(&mut results);
+                    watch.heard |= flow.tell(allow);
                     if end == End::Own && let Some(why) = watch.look(allow) {
                         end = why;
                         stop(control).await;
                     }
                 }
-                () = &mut ask => {}
             }
         };
         match exit {
@@ -204,10 +191,8 @@ impl Server {
             Ok(_) => return Err(self.died("")),
             Err(error) => return Err(self.died(&error.to_string())),
         }
-        // Whoever could write is gone, so this ends.
-        while is_open && matches!(flow.read(&mut results).await, Ok(1..)) && flow.bytes <= MOST {
-            flow.tell(allow);
-        }
+        // Whoever could write is gone, so this is all.
+        flow.read(&mut results);
         flow.tell(allow);
         Ok(Raw { lines: flow.lines, end })
     }
@@ -218,6 +203,33 @@ async fn stop(control: &Channel) {
     let _ = control.send(b"stop", &[]).await;
 }
 
+/// Makes a file in memory, to be read from its start.
+fn in_memory(bytes: &[u8]) -> io::Result<std::fs::File> {
+    // SAFETY: the name is a text; the descriptor is new, and ours.
+    let mut file = unsafe {
+        match libc::memfd_create(c"verdict".as_ptr(), libc::MFD_CLOEXEC) {
+            -1 => return Err(io::Error::last_os_error()),
+            file => std::fs::File::from_raw_fd(file),
+        }
+    };
+    file.write_all(bytes)?;
+    io::Seek::rewind(&mut file)?;
+    Ok(file)
+}
+
+/// Makes a pipe that holds what most verdicts have to say, and can be read without waiting.
+fn wide_pipe() -> io::Result<(PipeReader, PipeWriter)> {
+    let (read, write) = io::pipe()?;
+    // SAFETY: flags of our own descriptors. Where the pipe stays narrow, who writes waits for a tick.
+    unsafe {
+        libc::fcntl(write.as_raw_fd(), libc::F_SETPIPE_SZ, PIPE as libc::c_int);
+        match libc::fcntl(read.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) {
+            -1 => Err(io::Error::last_os_error()),
+            _ => Ok((read, write)),
+        }
+    }
+}
+
 struct Flow<'a> {
     nonce: &'a str,
     rest: Vec<u8>,
@@ -226,10 +238,20 @@ struct Flow<'a> {
 }
 
 impl Flow<'_> {
-    async fn read(&mut self, results: &mut tokio::net::unix::OwnedReadHalf) -> io::Result<usize> {
-        let count = results.read_buf(&mut self.rest).await?;
-        self.bytes += count;
-        Ok(count)
+    /// Reads what there is, and no more than a pipe holds: it may be written faster than it is read.
+    fn read(&mut self, results: &mut PipeReader) {
+        let mut part = vec![0; PIPE];
+        let mut left = PIPE;
+        while left > 0 && self.bytes <= MOST {
+            // It does not wait: nothing there is an error as well.
+            let count = results.read(&mut part[..left]).unwrap_or(0);
+            if count == 0 {
+                return;
+            }
+            self.rest.extend_from_slice(&part[..count]);
+            self.bytes += count;
+            left -= count;
+        }
     }
 
     /// Takes out the lines that are complete; returns whether there was one of ours.

@@ -1,6 +1,9 @@
 //! Suites that mean well.
 
-use sswe_pipelines::{artifact::Status, harness::Ask};
+use sswe_pipelines::{
+    artifact::Status,
+    harness::{Ask, Report, Trace},
+};
 
 use crate::support::{bench, changed, harness, only, pytest, statuses, test};
 
@@ -92,4 +95,131 @@ async fn pytest_runs_the_same() {
     let report = harness.measure(&bench, Ask::default()).await.unwrap();
     assert_eq!(report.tests.len(), 5);
     assert_eq!(test(&report, "tests/test_book.py::Case::test_total").status, Status::Passed);
+}
+
+#[tokio::test]
+async fn traces_tell_what_each_test_ran() {
+    let harness = harness().await;
+    let bench = bench("python -m unittest", FILES);
+    let traced = |trace| Ask { trace, ..Ask::default() };
+    let report = harness.measure(&bench, traced(Trace::Functions)).await.unwrap();
+    let entered = |report: &Report, id: &str| {
+        let mut names: Vec<String> = test(report, id).entered.iter().map(|(_, name)| name.clone()).collect();
+        // What runs while modules are loaded counts for every test.
+        names.retain(|name| name != "<module>" && name != "Ledger");
+        names
+    };
+    assert_eq!(entered(&report, "tests.test_book.Case.test_post"), ["Ledger.__init__", "Ledger.post"]);
+    assert_eq!(entered(&report, "tests.test_book.Case.test_total"), ["total"]);
+    assert!(report.tests.iter().all(|test| test.lines.is_empty()), "{report:#?}");
+    let report = harness.measure(&bench, traced(Trace::Lines)).await.unwrap();
+    let lines = |id: &str| test(&report, id).lines.iter().map(|(path, lines)| (path.clone(), lines.clone()));
+    let product: Vec<(String, Vec<u32>)> =
+        lines("tests.test_book.Case.test_total").filter(|(path, _)| path == "ledger/book.py").collect();
+    let [(_, total)] = &product[..] else { panic!("{product:?}") };
+    assert!(total.contains(&11) && !total.contains(&6), "{total:?}");
+    let report = harness.measure(&bench, traced(Trace::Off)).await.unwrap();
+    assert!(report.tests.iter().all(|test| test.entered.is_empty() && test.lines.is_empty()), "{report:#?}");
+}
+
+#[tokio::test]
+async fn it_stops_when_it_is_told_to() {
+    let harness = harness().await;
+    let bench = bench("python -m unittest", FILES);
+    let broken = changed("ledger/book.py", &PRODUCT.replace("self.sum += amount", "self.sum -= amount"));
+    let early = Ask { stop_early: true, ..broken.clone() };
+    let report = harness.measure(&bench, early).await.unwrap();
+    let found: Vec<Status> = report.tests.iter().map(|test| test.status).collect();
+    let [passed, failed, missing] = [Status::Passed, Status::Failed, Status::Missing];
+    assert_eq!(found, [passed, failed, missing, missing, missing], "{report:#?}");
+    let report = harness.measure(&bench, broken).await.unwrap();
+    assert_eq!(report.tests.iter().filter(|test| test.status.is_passed()).count(), 3, "{report:#?}");
+    let looping = changed("ledger/book.py", &PRODUCT.replace("self.sum += amount", "while True: pass"));
+    let at_loop = Ask { stop_at_loop: true, ..looping.clone() };
+    let report = harness.measure(&bench, at_loop).await.unwrap();
+    let found: Vec<Status> = report.tests.iter().map(|test| test.status).collect();
+    assert_eq!(found, [passed, Status::Timeout, missing, missing, missing], "{report:#?}");
+    let report = harness.measure(&bench, looping).await.unwrap();
+    assert_eq!(test(&report, "tests.test_book.Case.test_total").status, passed, "{report:#?}");
+}
+
+#[tokio::test]
+async fn what_tests_share_breaks_for_each_of_them() {
+    let tests = "\
+import unittest
+from ledger import book
+
+class First(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.total = book.total([1])
+
+    def test_a(self):
+        pass
+
+    def test_b(self):
+        pass
+
+class Second(unittest.TestCase):
+    def test_c(self):
+        pass
+";
+    let files = [
+        ("ledger/__init__.py", ""),
+        ("ledger/book.py", PRODUCT),
+        ("tests/__init__.py", ""),
+        ("tests/test_book.py", tests),
+    ];
+    let harness = harness().await;
+    let bench = bench("python -m unittest", &files);
+    let ask = changed("ledger/book.py", &PRODUCT.replace("return sum(items)", "return {}[items[0]]"));
+    let report = harness.measure(&bench, ask).await.unwrap();
+    for name in ["a", "b"] {
+        let shared = test(&report, &format!("tests.test_book.First.test_{name}"));
+        assert_eq!(shared.status, Status::Error);
+        let raised = shared.raised.as_ref().unwrap();
+        assert_eq!((raised.exception.as_str(), raised.frames[0].function.as_str()), ("KeyError", "total"));
+    }
+    assert_eq!(test(&report, "tests.test_book.Second.test_c").status, Status::Passed);
+    let ask = changed("ledger/book.py", "import nowhere\n");
+    let report = harness.measure(&bench, ask).await.unwrap();
+    assert!(report.tests.iter().all(|test| test.status == Status::Error), "{report:#?}");
+    assert_eq!(report.unloadable["tests.test_book"].exception, "ModuleNotFoundError");
+}
+
+/// Tests write their own files, replace modules and read their own source: code that is kept for them
+/// must not be seen.
+#[tokio::test]
+async fn kept_code_is_that_of_the_file() {
+    let tests = "\
+import importlib, inspect, unittest
+from tests import helper
+
+class Case(unittest.TestCase):
+    def test_source(self):
+        self.assertEqual(helper.__file__, '/work/tests/helper.py')
+        self.assertIn('return 1', inspect.getsource(helper.one))
+        self.assertEqual(helper.one.__code__.co_filename, helper.__file__)
+
+    def test_written(self):
+        with open(helper.__file__, 'w') as file:
+            file.write('def one():\\n    return 2\\n')
+        self.assertEqual(importlib.reload(helper).one(), 2)
+";
+    let files = [
+        ("product.py", ""),
+        ("tests/__init__.py", ""),
+        ("tests/helper.py", "def one():\n    return 1\n"),
+        ("tests/test_own.py", tests),
+    ];
+    let passes =
+        |report: Report| assert!(report.tests.iter().all(|test| test.status.is_passed()), "{report:#?}");
+    let bench = bench("python -m unittest", &files);
+    let harness = harness().await;
+    passes(harness.measure(&bench, Ask::default()).await.unwrap());
+    let ask = changed("tests/helper.py", "def one():\n    # Another line.\n    return 1\n");
+    passes(harness.measure(&bench, ask).await.unwrap());
+    let ask = changed("tests/test_own.py", &tests.replace("return 1'", "return 3'"));
+    let report = harness.measure(&bench, ask).await.unwrap();
+    assert_eq!(test(&report, "tests.test_own.Case.test_source").status, Status::Failed, "{report:#?}");
 }

@@ -129,6 +129,32 @@ async fn nothing_outside_can_be_reached() {
 }
 
 #[tokio::test]
+async fn what_is_left_in_the_network_is_gone() {
+    // A port is bound again at once, which fails as long as a connection lingers; and a socket is hidden
+    // in a cycle of sockets, which the kernel drops when it likes.
+    let work = "\
+import socket
+def work():
+    with socket.socket() as server:
+        server.bind(('127.0.0.1', 4321))
+        server.listen()
+        with socket.create_connection(('127.0.0.1', 4321)) as client:
+            server.accept()[0].close()
+            client.recv(1)
+    a, b = socket.socketpair()
+    held = socket.socket()
+    held.bind(('127.0.0.1', 4322))
+    socket.send_fds(a, [b'x'], [a.fileno(), b.fileno(), held.fileno()])
+    again = socket.socket()
+    again.bind(('127.0.0.1', 4323))
+    return 1
+";
+    each(&[(work, b(Status::Passed)), (work, b(Status::Passed)), (work, b(Status::Passed))]).await;
+    let lingers = work.replace("    a, b =", "    socket.socket().bind(('127.0.0.1', 4321))\n    a, b =");
+    each(&[(&lingers, b(Status::Error))]).await;
+}
+
+#[tokio::test]
 async fn the_clean_text_of_a_changed_file_is_not_there() {
     let secret = "def work():\n    return len('the-clean-text')\n";
     let files = [
