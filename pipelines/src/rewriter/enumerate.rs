@@ -9,7 +9,7 @@ mod numbers;
 mod operators;
 mod statements;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::edit::{Edit, Kind};
 use super::source::Parsed;
@@ -39,12 +39,10 @@ pub(super) fn edits(file: &Parsed, is_wanted: &dyn Fn(u32) -> bool) -> Vec<Edit>
         statements::find(&mut finder, at);
     }
     let mut found = finder.found;
-    // Two kinds may offer the same change: the first to find it names it.
-    let mut seen = BTreeSet::new();
-    found.retain(|edit| {
-        edit.before != edit.after && seen.insert((edit.start, edit.before.len(), edit.after.clone()))
-    });
+    found.retain(|edit| edit.before != edit.after);
+    // Stable: two kinds may offer the same change, and the first to find it names it.
     found.sort_by(|a, b| (a.start, a.before.len(), &a.after).cmp(&(b.start, b.before.len(), &b.after)));
+    found.dedup_by(|b, a| (a.start, a.before.len(), &a.after) == (b.start, b.before.len(), &b.after));
     found
 }
 
@@ -89,10 +87,30 @@ struct Finder<'a> {
 /// The names of a function.
 #[derive(Debug, Default)]
 struct Scope<'a> {
-    /// The names that are bound, and between which bytes.
-    bindings: Vec<(&'a str, u32, u32)>,
-    /// The names that occur, with the byte at which they do, in the order of the text.
-    occurrences: Vec<(&'a str, u32)>,
+    names: BTreeMap<&'a str, Name>,
+    /// The bytes at which names occur, in the order of the text.
+    occurrences: Vec<u32>,
+}
+
+/// A name of a function.
+#[derive(Debug, Default)]
+struct Name {
+    /// Between which bytes it is bound, once for each time.
+    bindings: Vec<(u32, u32)>,
+    /// Which of the occurrences are its own.
+    places: Vec<u32>,
+}
+
+impl Name {
+    /// Returns how many occurrences lie between a place and the nearest of this name; the place
+    /// itself holds those from `before` to `behind`.
+    fn distance(&self, before: u32, behind: u32) -> Option<u32> {
+        let earlier = self.places.partition_point(|place| *place < before);
+        let later = self.places.partition_point(|place| *place < behind);
+        let earlier = earlier.checked_sub(1).and_then(|at| self.places.get(at)).map(|at| before - 1 - at);
+        let later = self.places.get(later).map(|at| at - behind);
+        earlier.into_iter().chain(later).min()
+    }
 }
 
 /// What an identifier does.
@@ -119,15 +137,14 @@ impl<'a> Finder<'a> {
             }
             let role = role(self.arena, at);
             let node = &self.arena.nodes[at as usize];
-            let name = self.arena.text(at);
-            match role {
-                Role::Load => scope.occurrences.push((name, node.start)),
-                Role::Store => {
-                    scope.occurrences.push((name, node.start));
-                    let (from, to) = self.reach(at, function);
-                    scope.bindings.push((name, from, to));
-                }
-                Role::Callee | Role::Other => (),
+            if matches!(role, Role::Callee | Role::Other) {
+                continue;
+            }
+            let name = scope.names.entry(self.arena.text(at)).or_default();
+            name.places.push(scope.occurrences.len() as u32);
+            scope.occurrences.push(node.start);
+            if role == Role::Store {
+                name.bindings.push(self.reach(at, function));
             }
         }
         scope
@@ -150,38 +167,33 @@ impl<'a> Finder<'a> {
         arena.node(around).map_or((0, 0), |node| (node.start, node.end))
     }
 
-    /// Returns the names in scope for a place, nearest first; `limit` at most.
+    /// Returns the names in scope for a place, nearest first.
     ///
     /// Nearness is counted in occurrences of names, without those in the place itself: it is the
     /// same whatever stands there.
     fn near(&self, start: u32, end: u32) -> Vec<&'a str> {
         let Some((_, scope)) = &self.scope else { return Vec::new() };
-        let before = scope.occurrences.partition_point(|(_, byte)| *byte < start);
-        let behind = scope.occurrences.partition_point(|(_, byte)| *byte < end);
-        let mut near: Vec<(usize, &'a str)> = Vec::new();
-        let is_name = |name: &str| {
-            !matches!(name, "self" | "cls" | "_")
-                && scope
-                    .bindings
-                    .iter()
-                    .any(|(bound, from, to)| *bound == name && *from <= start && end <= *to)
-        };
-        let earlier = scope.occurrences[..before].iter().rev().enumerate();
-        let later = scope.occurrences[behind..].iter().enumerate();
-        for (distance, (name, _)) in earlier.chain(later) {
-            match near.iter_mut().find(|(_, known)| known == name) {
-                Some(known) => known.0 = known.0.min(distance),
-                None if is_name(name) => near.push((distance, name)),
-                None => (),
-            }
-        }
+        let before = scope.occurrences.partition_point(|byte| *byte < start) as u32;
+        let behind = scope.occurrences.partition_point(|byte| *byte < end) as u32;
+        let is_bound = |name: &Name| name.bindings.iter().any(|(from, to)| *from <= start && end <= *to);
+        let mut near: Vec<(u32, &'a str)> = scope
+            .names
+            .iter()
+            .filter(|(text, name)| !matches!(**text, "self" | "cls" | "_") && is_bound(name))
+            .filter_map(|(text, name)| Some((name.distance(before, behind)?, *text)))
+            .collect();
         near.sort_unstable();
         near.into_iter().map(|(_, name)| name).collect()
     }
 
+    /// Returns between which bytes a name is bound, once for each time.
+    fn bindings(&self, name: &str) -> &[(u32, u32)] {
+        let known = self.scope.as_ref().and_then(|(_, scope)| scope.names.get(name));
+        known.map_or(&[], |name| &name.bindings)
+    }
+
     fn is_bound(&self, name: &str, at: u32) -> bool {
-        let Some((_, scope)) = &self.scope else { return false };
-        scope.bindings.iter().any(|(bound, from, to)| *bound == name && *from <= at && at < *to)
+        self.bindings(name).iter().any(|(from, to)| *from <= at && at < *to)
     }
 
     /// Offers to put `after` in the place of a node.
@@ -219,19 +231,13 @@ impl<'a> Finder<'a> {
 
     /// Offers the names of a pool for the text of a node. The pool is what occurs elsewhere, best
     /// first; `current` is put back by the same pool when it is among the first without `after`.
-    fn offer_pool(&mut self, at: u32, pool: &[String], kind: Kind, context: &'static str) {
+    fn offer_pool(&mut self, at: u32, pool: &[&str], kind: Kind, context: &'static str) {
         let current = self.arena.text(at);
-        let rank = pool.iter().position(|name| name == current);
-        let others = pool.iter().enumerate().filter(|(_, name)| *name != current);
-        let offers: Vec<(String, bool)> = others
-            .take(POOL)
-            .map(|(place, name)| {
-                let undoes = rank.is_some_and(|rank| rank - usize::from(place < rank) < POOL);
-                (name.clone(), undoes)
-            })
-            .collect();
-        for (name, undoes) in offers {
-            self.offer(at, name, kind, context, undoes);
+        let rank = pool.iter().position(|name| *name == current);
+        let others = pool.iter().enumerate().filter(|(_, name)| **name != current);
+        for (place, name) in others.take(POOL) {
+            let undoes = rank.is_some_and(|rank| rank - usize::from(place < rank) < POOL);
+            self.offer(at, *name, kind, context, undoes);
         }
     }
 }

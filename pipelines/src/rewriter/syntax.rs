@@ -1,6 +1,6 @@
 //! Syntax trees in a form that is quick to ask: nodes in one vector, in the order of the text.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use tree_sitter::{Node, Parser, TreeCursor};
 
@@ -52,6 +52,31 @@ pub(super) struct Span {
     pub(super) is_top: bool,
 }
 
+/// The names of kinds and fields by their numbers: asked for by number, no name is checked anew.
+struct Names {
+    kinds: Vec<&'static str>,
+    fields: Vec<&'static str>,
+}
+
+static NAMES: LazyLock<Names> = LazyLock::new(|| {
+    let language: tree_sitter::Language = tree_sitter_python::LANGUAGE.into();
+    let kinds = 0..language.node_kind_count() as u16;
+    let fields = 0..=language.field_count() as u16;
+    Names {
+        kinds: kinds.map(|kind| language.node_kind_for_id(kind).unwrap_or("")).collect(),
+        fields: fields.map(|field| language.field_name_for_id(field).unwrap_or("")).collect(),
+    }
+});
+
+fn kind_of(node: &Node<'_>) -> &'static str {
+    // What is no Python has a number beyond those of the grammar.
+    NAMES.kinds.get(usize::from(node.kind_id())).copied().unwrap_or("ERROR")
+}
+
+fn field_of(cursor: &TreeCursor<'_>) -> &'static str {
+    cursor.field_id().and_then(|field| NAMES.fields.get(usize::from(field.get()))).copied().unwrap_or("")
+}
+
 /// Parses Python; none when the grammar cannot be loaded, which no input causes.
 pub(super) fn parse(text: &str) -> Option<tree_sitter::Tree> {
     let mut parser = Parser::new();
@@ -83,13 +108,13 @@ fn gather(cursor: &mut TreeCursor<'_>, text: &str, around: &mut Around, found: &
     around.depth += 1;
     loop {
         let node = cursor.node();
-        match node.kind() {
+        match kind_of(&node) {
             "function_definition" | "class_definition" => {
                 let name = node.child_by_field_name("name").map_or("", |name| slice(text, name)).to_owned();
                 let class = around.class;
                 around.names.push(name);
                 let qualified = around.names.join(".");
-                if node.kind() == "class_definition" {
+                if kind_of(&node) == "class_definition" {
                     around.class = hash::text(&qualified);
                 } else {
                     found.push(span(node, text, &qualified, class, around.names.len() == 1));
@@ -171,9 +196,10 @@ impl<'a> Arena<'a> {
             let node = cursor.node();
             let at = nodes.len() as u32;
             let parent = above.last().copied().unwrap_or(NONE);
+            let kind = kind_of(&node);
             nodes.push(Syn {
-                kind: node.kind(),
-                field: cursor.field_name().unwrap_or(""),
+                kind,
+                field: field_of(&cursor),
                 start: node.start_byte() as u32,
                 end: node.end_byte() as u32,
                 row: node.start_position().row as u32,
@@ -193,7 +219,7 @@ impl<'a> Arena<'a> {
             if let Some(before) = last.last_mut() {
                 *before = at;
             }
-            let is_closed = node.kind() == "function_definition"
+            let is_closed = kind == "function_definition"
                 && !is_wanted(node.start_position().row as u32, node.end_position().row as u32);
             if !is_closed && cursor.goto_first_child() {
                 above.push(at);
@@ -272,5 +298,36 @@ impl<'a> Arena<'a> {
             here = node.parent;
         }
         self.nodes.len() as u32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_stand_for_the_names_of_kinds_and_fields() {
+        let text = "@d\ndef f(a, *b: int, c=1, **k) -> str:\n    \"\"\"x {a}\"\"\"\n    return f'{a!r:>{c}}' if not a else -c ** 2\n\
+                    async def g():\n    async for x in [y for y in z if y]:\n        x[1:2] += await lambda: {1: 2}\n\
+                    try:\n    pass\nexcept* (A, B) as e:\n    raise C from e\nfinally:\n    print >>x, 1\nmatch a:\n    case [1, *_]: del b\n\
+                    def ( : = 'open\n";
+        let tree = parse(text).unwrap();
+        let mut cursor = tree.walk();
+        let (mut nodes, mut errors) = (0, 0);
+        'all: loop {
+            assert_eq!(kind_of(&cursor.node()), cursor.node().kind());
+            assert_eq!(field_of(&cursor), cursor.field_name().unwrap_or(""));
+            nodes += 1;
+            errors += u32::from(cursor.node().is_error());
+            if cursor.goto_first_child() {
+                continue;
+            }
+            while !cursor.goto_next_sibling() {
+                if !cursor.goto_parent() {
+                    break 'all;
+                }
+            }
+        }
+        assert!(nodes > 150 && errors > 0, "{nodes} nodes, {errors} errors");
     }
 }
