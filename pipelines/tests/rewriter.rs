@@ -13,8 +13,8 @@ use sswe_pipelines::artifact::{
     Suite, Tree, Weakness,
 };
 use sswe_pipelines::rewriter::{
-    Draw, Earned, Edit, Example, Group, Hat, Kind, Loss, Method, Policy, Scene, Source, Step, Taste, WarmStart,
-    gradient, plants, repairs, train, warm_start,
+    Draw, Earned, Edit, Example, Group, Hat, Kind, Loss, Method, Policy, Scene, Source, Step, Taste,
+    WarmStart, gradient, plants, repairs, train, warm_start,
 };
 
 /// A repository of one module, whose every function a test enters.

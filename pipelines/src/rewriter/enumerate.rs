@@ -22,14 +22,10 @@ const LONGEST_TEXT: usize = 160;
 
 /// Finds all edits on the wanted rows of the functions of a file, in the order of the text.
 pub(super) fn edits(file: &Parsed, is_wanted: &dyn Fn(u32) -> bool) -> Vec<Edit> {
-    let is_wanted_span = |first: u32, last: u32| (first..=last).any(is_wanted);
-    let arena = Arena::new(&file.tree, &file.text, &is_wanted_span);
-    let (functions, closed) = surroundings(&arena);
-    let mut finder = Finder { file, arena: &arena, functions, scope: None, found: Vec::new() };
-    for at in 0..arena.nodes.len() as u32 {
-        let node = &arena.nodes[at as usize];
-        let function = finder.functions[at as usize];
-        if function == NONE || closed[at as usize] || !is_wanted(node.row) {
+    let mut finder = Finder { file, arena: file.arena(), scope: None, found: Vec::new() };
+    for (node, at) in file.nodes.iter().zip(0..) {
+        let function = node.function;
+        if function == NONE || node.is_closed || !is_wanted(node.row) {
             continue;
         }
         finder.enter(function);
@@ -46,40 +42,9 @@ pub(super) fn edits(file: &Parsed, is_wanted: &dyn Fn(u32) -> bool) -> Vec<Edit>
     found
 }
 
-/// Returns for each node the function around it, and whether it is out of bounds for edits.
-fn surroundings(arena: &Arena<'_>) -> (Vec<u32>, Vec<bool>) {
-    let mut functions = Vec::with_capacity(arena.nodes.len());
-    let mut closed = Vec::with_capacity(arena.nodes.len());
-    for node in &arena.nodes {
-        let above = node.parent as usize;
-        let function = match arena.nodes.get(above) {
-            Some(parent) if parent.kind == "function_definition" => node.parent,
-            Some(_) => functions[above],
-            None => NONE,
-        };
-        functions.push(function);
-        let is_closed = matches!(
-            arena.kind(node.parent),
-            "string"
-                | "type"
-                | "decorator"
-                | "import_statement"
-                | "import_from_statement"
-                | "global_statement"
-                | "nonlocal_statement"
-                | "delete_statement"
-                | "case_pattern"
-                | "ERROR"
-        );
-        closed.push(is_closed || closed.get(above).is_some_and(|closed| *closed));
-    }
-    (functions, closed)
-}
-
 struct Finder<'a> {
     file: &'a Parsed,
-    arena: &'a Arena<'a>,
-    functions: Vec<u32>,
+    arena: Arena<'a>,
     scope: Option<(u32, Scope<'a>)>,
     found: Vec<Edit>,
 }
@@ -132,11 +97,11 @@ impl<'a> Finder<'a> {
     fn scope_of(&self, function: u32) -> Scope<'a> {
         let mut scope = Scope::default();
         for at in function..self.arena.after(function) {
-            if self.functions[at as usize] != function || self.arena.kind(at) != "identifier" {
+            let node = &self.arena.nodes[at as usize];
+            if node.function != function || node.kind != "identifier" {
                 continue;
             }
             let role = role(self.arena, at);
-            let node = &self.arena.nodes[at as usize];
             if matches!(role, Role::Callee | Role::Other) {
                 continue;
             }
@@ -243,7 +208,7 @@ impl<'a> Finder<'a> {
 }
 
 /// Returns what an identifier does.
-fn role(arena: &Arena<'_>, at: u32) -> Role {
+fn role(arena: Arena<'_>, at: u32) -> Role {
     let up = arena.parent(at);
     let field = arena.node(at).map_or("", |node| node.field);
     let is = |name: &str, yes: Role, no: Role| if field == name { yes } else { no };

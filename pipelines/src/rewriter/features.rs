@@ -256,8 +256,7 @@ impl<'a> Extractor<'a> {
                 let shape = shape_gram(window.iter().map(|(_, shape)| *shape), size);
                 add(mix(RAW, raw), side * 0.5);
                 add(mix(SHAPE, shape), side * 0.5);
-                let share =
-                    |gram: u64| log1p(self.source.count(gram).saturating_sub(own)) * f64::from(side);
+                let share = |gram: u64| log1p(self.source.count(gram).saturating_sub(own)) * f64::from(side);
                 usual.sums[size - 2] += share(raw);
                 usual.windows[size - 2] += 0.5;
                 if size == LONGEST {

@@ -111,9 +111,7 @@ pub(super) fn tokens_into(text: &str, found: &mut Vec<Token>) {
             _ => {
                 let rest = &bytes[at..];
                 let may_be_long = rest.get(1).is_some_and(|next| b"*/=<>.".contains(next));
-                let long = LONG_SIGNS
-                    .iter()
-                    .find(|sign| may_be_long && rest.starts_with(sign.as_bytes()));
+                let long = LONG_SIGNS.iter().find(|sign| may_be_long && rest.starts_with(sign.as_bytes()));
                 at += long.map_or(1, |sign| sign.len());
                 match byte {
                     b'(' | b'[' | b'{' => depth += 1,

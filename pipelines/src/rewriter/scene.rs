@@ -156,7 +156,15 @@ fn suspects(source: &Source, observed: &Observed) -> Vec<Suspect> {
                 + nearness
                 + if is_frame { 0.3 } else { 0.0 }
                 + if about.is_on_way { 0.1 } else { 0.0 };
-            found.push(Found { suspicion, path, line: row + 1, function: about.ochiai, share, distance, is_frame });
+            found.push(Found {
+                suspicion,
+                path,
+                line: row + 1,
+                function: about.ochiai,
+                share,
+                distance,
+                is_frame,
+            });
         }
     }
     found.sort_by(|a, b| {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::hash::{self, Table};
 use super::lex::{self, Class, Token};
-use super::syntax::{self, Span};
+use super::syntax::{self, Arena, Span, Syn};
 use crate::artifact::Tree;
 
 /// The product code of a repository, ready for edits to be found in it.
@@ -34,7 +34,7 @@ struct Base {
 pub(super) struct Parsed {
     pub(super) path: Arc<str>,
     pub(super) text: String,
-    pub(super) tree: tree_sitter::Tree,
+    pub(super) nodes: Vec<Syn>,
     pub(super) tokens: Vec<Token>,
     pub(super) functions: Vec<Span>,
     /// The first and last row of each logical line.
@@ -141,13 +141,13 @@ impl Source {
 
 impl Parsed {
     pub(super) fn new(path: &str, text: String) -> Option<Parsed> {
-        let tree = syntax::parse(&text)?;
+        let nodes = syntax::nodes(&syntax::parse(&text)?);
         let tokens = lex::tokens(&text);
-        let functions = syntax::functions(&tree, &text);
+        let functions = syntax::functions(Arena { text: &text, nodes: &nodes });
         let mut parsed = Parsed {
             path: path.into(),
             text,
-            tree,
+            nodes,
             functions,
             logical: logical(&tokens),
             tokens,
@@ -157,6 +157,10 @@ impl Parsed {
         };
         parsed.fill();
         Some(parsed)
+    }
+
+    pub(super) fn arena(&self) -> Arena<'_> {
+        Arena { text: &self.text, nodes: &self.nodes }
     }
 
     /// Returns the innermost function around a byte.

@@ -35,8 +35,7 @@ pub(crate) async fn run(context: &Context, tools: &Tools) -> Result<Made, Fault>
         resolved: (resolved, all),
         length: WEIGHTS as u32,
     };
-    let gradient =
-        move || encode_gradient(&head, &rewriter::gradient(&policy, &group, &loss).values);
+    let gradient = move || encode_gradient(&head, &rewriter::gradient(&policy, &group, &loss).values);
     let artifact = Artifact::new("gradients", super::blocking(gradient).await?);
     Ok(Made { artifacts: vec![artifact], ..Made::default() })
 }

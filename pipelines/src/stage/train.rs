@@ -9,8 +9,8 @@ use super::gradient;
 use crate::artifact::{Attempts, Scores, Task};
 use crate::pipeline::Tools;
 use crate::rewriter::{self, Draw, Earned, Group, Policy, Step};
-use crate::shelf::Wanted;
 use crate::setting;
+use crate::shelf::Wanted;
 
 pub(crate) async fn solver(context: &Context, tools: &Tools) -> Result<Made, Fault> {
     let policy = tools.shelf.policy(context, &context.inputs().one("weights")?.digest).await?;
