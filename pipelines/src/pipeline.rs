@@ -10,8 +10,7 @@ use tokio::sync::OnceCell;
 use crate::artifact::{Env, Suite, Tree};
 use crate::harness::{self, Ask, Bench, Harness, Report, Trouble};
 use crate::python::Python;
-use crate::rewriter::Taste;
-use crate::shelf::{Shelf, Shelved};
+use crate::shelf::{Shelf, Shelved, Wanted};
 use crate::{setting, stage};
 
 /// Repositories whose tests are kept ready to run.
@@ -157,8 +156,8 @@ impl Work for Pipeline {
             StageKind::Pin => stage::pin::run(context).await,
             StageKind::Env => stage::env::run(context, &tools.python).await,
             StageKind::Baseline => stage::baseline::run(context, tools).await,
-            StageKind::Tasks => stage::tasks::run(context, tools, Taste::Balanced).await,
-            StageKind::Bootstrap => stage::tasks::run(context, tools, Taste::Generic).await,
+            StageKind::Tasks => stage::tasks::run(context, tools, Wanted::Balanced).await,
+            StageKind::Bootstrap => stage::tasks::run(context, tools, Wanted::Generic).await,
             StageKind::Weights => Err(Fault::Failed(format!(
                 "`{}`: a model behind a server cannot be asked yet: use `backend = rewriter`",
                 context.stage().name

@@ -21,6 +21,19 @@ use sswe_engine::{Context, Entry, Fault};
 
 use crate::artifact;
 
+/// Computes on a thread of its own: the engine's goes on with other items meanwhile.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Fault> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => Ok(done),
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(error) => Err(Fault::Infra(error.to_string())),
+        },
+    }
+}
+
 /// Reads an artifact.
 pub(crate) async fn read<T: DeserializeOwned>(context: &Context, digest: &Digest) -> Result<T, Fault> {
     let bytes = context.read(digest).await?;

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rand_core::SeedableRng;
 use sswe_engine::ChaCha8Rng;
@@ -12,8 +13,8 @@ use sswe_pipelines::artifact::{
     Suite, Tree, Weakness,
 };
 use sswe_pipelines::rewriter::{
-    Draw, Earned, Edit, Example, Group, Hat, Kind, Loss, Method, Policy, Scene, Source, Step, WarmStart,
-    gradient, plants, repairs, train, warm_start,
+    Draw, Earned, Edit, Example, Group, Hat, Kind, Loss, Method, Policy, Scene, Source, Step, Taste,
+    WarmStart, gradient, plants, repairs, train, warm_start,
 };
 
 /// A repository of one module, whose every function a test enters.
@@ -87,7 +88,7 @@ fn balanced() -> Card {
 fn bugs(repositories: &[Repository], policy: &Policy, round: u64, each: usize) -> Vec<Bug> {
     let mut bugs = Vec::new();
     for (place, repository) in repositories.iter().enumerate() {
-        let choices = plants(&repository.source, &repository.suite, Some(&balanced()));
+        let choices = plants(&repository.source, &repository.suite, Taste::Card(&balanced()));
         let mut random = ChaCha8Rng::seed_from_u64(round * 1000 + place as u64);
         let text = repository.source.text("module.py").unwrap();
         for pick in choices.draws(policy, &mut random, each, 0.9) {
@@ -121,7 +122,7 @@ fn bugs(repositories: &[Repository], policy: &Policy, round: u64, each: usize) -
 
 fn example(repositories: &[Repository], bug: &Bug) -> (Example, bool) {
     let source = repositories[bug.repository].source.with("module.py", &bug.broken);
-    let choices = repairs(&Scene::new(&source, &bug.observed));
+    let choices = Arc::new(repairs(&Scene::new(&source, &bug.observed)));
     let answer = choices.find("module.py", &bug.broken, &bug.sound);
     (Example { choices, answer: answer.unwrap_or(usize::MAX) }, answer.is_some())
 }
@@ -222,7 +223,7 @@ fn rewards_teach_repair_in_repositories_that_were_never_seen() {
 fn the_generator_learns_what_scores_and_the_solver_does_not_notice() {
     let text = "def f(a, b):\n    if a < b and b > 0:\n        return a + b\n    return a - 1\n";
     let repositories = [repository(text)];
-    let choices = plants(&repositories[0].source, &repositories[0].suite, None);
+    let choices = Arc::new(plants(&repositories[0].source, &repositories[0].suite, Taste::Generic));
     let mut policy = Policy::default();
     let share = |policy: &Policy| -> f64 {
         let distribution = choices.distribution(policy);
@@ -264,7 +265,7 @@ fn a_card_decides_what_is_planted() {
         ],
         ..balanced()
     };
-    let choices = plants(&repository.source, &repository.suite, Some(&card));
+    let choices = plants(&repository.source, &repository.suite, Taste::Card(&card));
     let distribution = choices.distribution(&Policy::default());
     let share = |is: &dyn Fn(&Edit) -> bool| -> f64 {
         let those = choices.edits().iter().enumerate().filter(|(_, edit)| is(edit));
@@ -301,6 +302,7 @@ fn nothing_is_known_of_the_sound_code() {
     };
     let from_sound = repairs(&Scene::new(&repository.source.with("module.py", &broken), &observed));
     let from_broken = repairs(&Scene::new(&Source::new(&tree), &observed));
+    let (from_sound, from_broken) = (Arc::new(from_sound), Arc::new(from_broken));
     let answer = from_sound.find("module.py", &broken, text).unwrap();
     // Weights of every feature: one that differed would show.
     let examples = vec![Example { choices: from_sound.clone(), answer }; 8];

@@ -9,7 +9,7 @@ mod numbers;
 mod operators;
 mod statements;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::edit::{Edit, Kind};
 use super::source::Parsed;
@@ -22,14 +22,10 @@ const LONGEST_TEXT: usize = 160;
 
 /// Finds all edits on the wanted rows of the functions of a file, in the order of the text.
 pub(super) fn edits(file: &Parsed, is_wanted: &dyn Fn(u32) -> bool) -> Vec<Edit> {
-    let is_wanted_span = |first: u32, last: u32| (first..=last).any(is_wanted);
-    let arena = Arena::new(&file.tree, &file.text, &is_wanted_span);
-    let (functions, closed) = surroundings(&arena);
-    let mut finder = Finder { file, arena: &arena, functions, scope: None, found: Vec::new() };
-    for at in 0..arena.nodes.len() as u32 {
-        let node = &arena.nodes[at as usize];
-        let function = finder.functions[at as usize];
-        if function == NONE || closed[at as usize] || !is_wanted(node.row) {
+    let mut finder = Finder { file, arena: file.arena(), scope: None, found: Vec::new() };
+    for (node, at) in file.nodes.iter().zip(0..) {
+        let function = node.function;
+        if function == NONE || node.is_closed || !is_wanted(node.row) {
             continue;
         }
         finder.enter(function);
@@ -39,49 +35,16 @@ pub(super) fn edits(file: &Parsed, is_wanted: &dyn Fn(u32) -> bool) -> Vec<Edit>
         statements::find(&mut finder, at);
     }
     let mut found = finder.found;
-    // Two kinds may offer the same change: the first to find it names it.
-    let mut seen = BTreeSet::new();
-    found.retain(|edit| {
-        edit.before != edit.after && seen.insert((edit.start, edit.before.len(), edit.after.clone()))
-    });
+    found.retain(|edit| edit.before != edit.after);
+    // Stable: two kinds may offer the same change, and the first to find it names it.
     found.sort_by(|a, b| (a.start, a.before.len(), &a.after).cmp(&(b.start, b.before.len(), &b.after)));
+    found.dedup_by(|b, a| (a.start, a.before.len(), &a.after) == (b.start, b.before.len(), &b.after));
     found
-}
-
-/// Returns for each node the function around it, and whether it is out of bounds for edits.
-fn surroundings(arena: &Arena<'_>) -> (Vec<u32>, Vec<bool>) {
-    let mut functions = Vec::with_capacity(arena.nodes.len());
-    let mut closed = Vec::with_capacity(arena.nodes.len());
-    for node in &arena.nodes {
-        let above = node.parent as usize;
-        let function = match arena.nodes.get(above) {
-            Some(parent) if parent.kind == "function_definition" => node.parent,
-            Some(_) => functions[above],
-            None => NONE,
-        };
-        functions.push(function);
-        let is_closed = matches!(
-            arena.kind(node.parent),
-            "string"
-                | "type"
-                | "decorator"
-                | "import_statement"
-                | "import_from_statement"
-                | "global_statement"
-                | "nonlocal_statement"
-                | "delete_statement"
-                | "case_pattern"
-                | "ERROR"
-        );
-        closed.push(is_closed || closed.get(above).is_some_and(|closed| *closed));
-    }
-    (functions, closed)
 }
 
 struct Finder<'a> {
     file: &'a Parsed,
-    arena: &'a Arena<'a>,
-    functions: Vec<u32>,
+    arena: Arena<'a>,
     scope: Option<(u32, Scope<'a>)>,
     found: Vec<Edit>,
 }
@@ -89,10 +52,30 @@ struct Finder<'a> {
 /// The names of a function.
 #[derive(Debug, Default)]
 struct Scope<'a> {
-    /// The names that are bound, and between which bytes.
-    bindings: Vec<(&'a str, u32, u32)>,
-    /// The names that occur, with the byte at which they do, in the order of the text.
-    occurrences: Vec<(&'a str, u32)>,
+    names: BTreeMap<&'a str, Name>,
+    /// The bytes at which names occur, in the order of the text.
+    occurrences: Vec<u32>,
+}
+
+/// A name of a function.
+#[derive(Debug, Default)]
+struct Name {
+    /// Between which bytes it is bound, once for each time.
+    bindings: Vec<(u32, u32)>,
+    /// Which of the occurrences are its own.
+    places: Vec<u32>,
+}
+
+impl Name {
+    /// Returns how many occurrences lie between a place and the nearest of this name; the place
+    /// itself holds those from `before` to `behind`.
+    fn distance(&self, before: u32, behind: u32) -> Option<u32> {
+        let earlier = self.places.partition_point(|place| *place < before);
+        let later = self.places.partition_point(|place| *place < behind);
+        let earlier = earlier.checked_sub(1).and_then(|at| self.places.get(at)).map(|at| before - 1 - at);
+        let later = self.places.get(later).map(|at| at - behind);
+        earlier.into_iter().chain(later).min()
+    }
 }
 
 /// What an identifier does.
@@ -114,20 +97,19 @@ impl<'a> Finder<'a> {
     fn scope_of(&self, function: u32) -> Scope<'a> {
         let mut scope = Scope::default();
         for at in function..self.arena.after(function) {
-            if self.functions[at as usize] != function || self.arena.kind(at) != "identifier" {
+            let node = &self.arena.nodes[at as usize];
+            if node.function != function || node.kind != "identifier" {
                 continue;
             }
             let role = role(self.arena, at);
-            let node = &self.arena.nodes[at as usize];
-            let name = self.arena.text(at);
-            match role {
-                Role::Load => scope.occurrences.push((name, node.start)),
-                Role::Store => {
-                    scope.occurrences.push((name, node.start));
-                    let (from, to) = self.reach(at, function);
-                    scope.bindings.push((name, from, to));
-                }
-                Role::Callee | Role::Other => (),
+            if matches!(role, Role::Callee | Role::Other) {
+                continue;
+            }
+            let name = scope.names.entry(self.arena.text(at)).or_default();
+            name.places.push(scope.occurrences.len() as u32);
+            scope.occurrences.push(node.start);
+            if role == Role::Store {
+                name.bindings.push(self.reach(at, function));
             }
         }
         scope
@@ -150,38 +132,33 @@ impl<'a> Finder<'a> {
         arena.node(around).map_or((0, 0), |node| (node.start, node.end))
     }
 
-    /// Returns the names in scope for a place, nearest first; `limit` at most.
+    /// Returns the names in scope for a place, nearest first.
     ///
     /// Nearness is counted in occurrences of names, without those in the place itself: it is the
     /// same whatever stands there.
     fn near(&self, start: u32, end: u32) -> Vec<&'a str> {
         let Some((_, scope)) = &self.scope else { return Vec::new() };
-        let before = scope.occurrences.partition_point(|(_, byte)| *byte < start);
-        let behind = scope.occurrences.partition_point(|(_, byte)| *byte < end);
-        let mut near: Vec<(usize, &'a str)> = Vec::new();
-        let is_name = |name: &str| {
-            !matches!(name, "self" | "cls" | "_")
-                && scope
-                    .bindings
-                    .iter()
-                    .any(|(bound, from, to)| *bound == name && *from <= start && end <= *to)
-        };
-        let earlier = scope.occurrences[..before].iter().rev().enumerate();
-        let later = scope.occurrences[behind..].iter().enumerate();
-        for (distance, (name, _)) in earlier.chain(later) {
-            match near.iter_mut().find(|(_, known)| known == name) {
-                Some(known) => known.0 = known.0.min(distance),
-                None if is_name(name) => near.push((distance, name)),
-                None => (),
-            }
-        }
+        let before = scope.occurrences.partition_point(|byte| *byte < start) as u32;
+        let behind = scope.occurrences.partition_point(|byte| *byte < end) as u32;
+        let is_bound = |name: &Name| name.bindings.iter().any(|(from, to)| *from <= start && end <= *to);
+        let mut near: Vec<(u32, &'a str)> = scope
+            .names
+            .iter()
+            .filter(|(text, name)| !matches!(**text, "self" | "cls" | "_") && is_bound(name))
+            .filter_map(|(text, name)| Some((name.distance(before, behind)?, *text)))
+            .collect();
         near.sort_unstable();
         near.into_iter().map(|(_, name)| name).collect()
     }
 
+    /// Returns between which bytes a name is bound, once for each time.
+    fn bindings(&self, name: &str) -> &[(u32, u32)] {
+        let known = self.scope.as_ref().and_then(|(_, scope)| scope.names.get(name));
+        known.map_or(&[], |name| &name.bindings)
+    }
+
     fn is_bound(&self, name: &str, at: u32) -> bool {
-        let Some((_, scope)) = &self.scope else { return false };
-        scope.bindings.iter().any(|(bound, from, to)| *bound == name && *from <= at && at < *to)
+        self.bindings(name).iter().any(|(from, to)| *from <= at && at < *to)
     }
 
     /// Offers to put `after` in the place of a node.
@@ -219,25 +196,19 @@ impl<'a> Finder<'a> {
 
     /// Offers the names of a pool for the text of a node. The pool is what occurs elsewhere, best
     /// first; `current` is put back by the same pool when it is among the first without `after`.
-    fn offer_pool(&mut self, at: u32, pool: &[String], kind: Kind, context: &'static str) {
+    fn offer_pool(&mut self, at: u32, pool: &[&str], kind: Kind, context: &'static str) {
         let current = self.arena.text(at);
-        let rank = pool.iter().position(|name| name == current);
-        let others = pool.iter().enumerate().filter(|(_, name)| *name != current);
-        let offers: Vec<(String, bool)> = others
-            .take(POOL)
-            .map(|(place, name)| {
-                let undoes = rank.is_some_and(|rank| rank - usize::from(place < rank) < POOL);
-                (name.clone(), undoes)
-            })
-            .collect();
-        for (name, undoes) in offers {
-            self.offer(at, name, kind, context, undoes);
+        let rank = pool.iter().position(|name| *name == current);
+        let others = pool.iter().enumerate().filter(|(_, name)| **name != current);
+        for (place, name) in others.take(POOL) {
+            let undoes = rank.is_some_and(|rank| rank - usize::from(place < rank) < POOL);
+            self.offer(at, *name, kind, context, undoes);
         }
     }
 }
 
 /// Returns what an identifier does.
-fn role(arena: &Arena<'_>, at: u32) -> Role {
+fn role(arena: Arena<'_>, at: u32) -> Role {
     let up = arena.parent(at);
     let field = arena.node(at).map_or("", |node| node.field);
     let is = |name: &str, yes: Role, no: Role| if field == name { yes } else { no };

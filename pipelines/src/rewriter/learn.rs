@@ -4,6 +4,8 @@
 //! one step a group and pass, in the order of the groups. Its state starts fresh in each call, so
 //! the result depends on nothing but the arguments. Sums are of 64 bits and in a fixed order.
 
+use std::sync::Arc;
+
 use super::choices::{Choices, Hat};
 use super::policy::{Policy, WEIGHTS};
 use crate::artifact::Counts;
@@ -39,7 +41,7 @@ pub struct Draw {
 #[derive(Clone, Debug)]
 pub struct Group {
     /// What was chosen from.
-    pub choices: Choices,
+    pub choices: Arc<Choices>,
     /// What was drawn.
     pub draws: Vec<Draw>,
 }

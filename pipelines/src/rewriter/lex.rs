@@ -28,6 +28,7 @@ pub(super) struct Token {
     pub(super) shape: u64,
 }
 
+/// Sorted.
 const KEYWORDS: &[&str] = &[
     "False", "None", "True", "and", "as", "assert", "async", "await", "break", "class", "continue", "def",
     "del", "elif", "else", "except", "finally", "for", "from", "global", "if", "import", "in", "is",
@@ -41,13 +42,19 @@ const LONG_SIGNS: &[&str] = &[
 
 /// Returns whether a word belongs to the language.
 pub(super) fn is_keyword(word: &str) -> bool {
-    KEYWORDS.contains(&word)
+    (2..=8).contains(&word.len()) && KEYWORDS.binary_search(&word).is_ok()
 }
 
 /// Cuts text into tokens; spacing and comments are left out.
 pub(super) fn tokens(text: &str) -> Vec<Token> {
+    let mut found = Vec::with_capacity(text.len() / 4);
+    tokens_into(text, &mut found);
+    found
+}
+
+/// Cuts text into tokens, and puts them into an empty vector.
+pub(super) fn tokens_into(text: &str, found: &mut Vec<Token>) {
     let bytes = text.as_bytes();
-    let mut found: Vec<Token> = Vec::with_capacity(bytes.len() / 4);
     let (mut at, mut row, mut depth) = (0, 0_u32, 0_u32);
     while at < bytes.len() {
         let byte = bytes[at];
@@ -103,7 +110,8 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
             }
             _ => {
                 let rest = &bytes[at..];
-                let long = LONG_SIGNS.iter().find(|sign| rest.starts_with(sign.as_bytes()));
+                let may_be_long = rest.get(1).is_some_and(|next| b"*/=<>.".contains(next));
+                let long = LONG_SIGNS.iter().find(|sign| may_be_long && rest.starts_with(sign.as_bytes()));
                 at += long.map_or(1, |sign| sign.len());
                 match byte {
                     b'(' | b'[' | b'{' => depth += 1,
@@ -122,7 +130,6 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
         };
         found.push(Token { start: start as u32, end: at as u32, row: first_row, class, hash, shape });
     }
-    found
 }
 
 /// Splits a name into its words: `readLine` and `read_line` give `read` and `line`.
@@ -209,6 +216,12 @@ mod tests {
         check("x = (1,\n 2.5e-3)\n\n\ny", &["x", "=", "(", "1", ",", "2.5e-3", ")", "\n", "y"]);
         check("'''a\n'b''' 'open\nz", &["'''a\n'b'''", "'open", "\n", "z"]);
         check("é≤'", &["é≤", "'"]);
+    }
+
+    #[test]
+    fn keywords_are_sorted() {
+        assert!(KEYWORDS.is_sorted());
+        assert!(KEYWORDS.iter().all(|word| is_keyword(word)) && !is_keyword("self"));
     }
 
     #[test]

@@ -80,15 +80,16 @@ pub fn plants(source: &Source, suite: &Suite, taste: Taste<'_>) -> Choices {
     let mut features = Extractor::new(source);
     for (place, share) in chosen.into_iter().zip(shares) {
         let edit = edits[place].clone();
-        let tests = covering.get(&(edit.path.to_string(), edit.function.to_string())).copied().unwrap_or(0);
+        let functions = covering.get(&*edit.path);
+        let tests = functions.and_then(|functions| functions.get(&*edit.function)).copied().unwrap_or(0);
         features.plant(&edit, tests, &mut choices);
         choices.push(edit, libm::log(share));
     }
     choices
 }
 
-/// Returns how many trusted tests enter each function.
-fn covering(suite: &Suite) -> BTreeMap<(String, String), u32> {
+/// Returns how many trusted tests enter each function, by file and function.
+fn covering(suite: &Suite) -> BTreeMap<&str, BTreeMap<String, u32>> {
     let mut tests = vec![0; suite.functions.len()];
     for test in suite.tests.values().filter(|test| test.status == KnownStatus::Passed) {
         for at in &test.covers {
@@ -97,30 +98,30 @@ fn covering(suite: &Suite) -> BTreeMap<(String, String), u32> {
             }
         }
     }
-    let named = suite.functions.iter().map(|function| (function.path.clone(), plain_name(&function.name)));
-    let mut covering = BTreeMap::new();
-    for (name, count) in named.zip(tests).filter(|(_, count)| *count > 0) {
-        let entry = covering.entry(name).or_insert(0);
+    let mut covering: BTreeMap<&str, BTreeMap<String, u32>> = BTreeMap::new();
+    for (function, count) in suite.functions.iter().zip(tests).filter(|(_, count)| *count > 0) {
+        let functions = covering.entry(&function.path).or_default();
+        let entry = functions.entry(plain_name(&function.name)).or_insert(0);
         *entry = count.max(*entry);
     }
     covering
 }
 
-fn candidates(source: &Source, covering: &BTreeMap<(String, String), u32>) -> Vec<Edit> {
-    let paths: BTreeSet<&str> = covering.keys().map(|(path, _)| path.as_str()).collect();
+fn candidates(source: &Source, covering: &BTreeMap<&str, BTreeMap<String, u32>>) -> Vec<Edit> {
     let mut found = Vec::new();
-    for file in paths.into_iter().filter_map(|path| source.file(path)) {
-        let is_covered =
-            |function: &str| covering.contains_key(&(file.path.to_string(), function.to_owned()));
+    for (path, functions) in covering {
+        let Some(file) = source.file(path) else { continue };
         let spans: Vec<(u32, u32)> = file
             .functions
             .iter()
-            .filter(|function| is_covered(&function.name))
+            .filter(|function| functions.contains_key(&*function.name))
             .map(|function| (function.row, function.last_row))
             .collect();
         let edits =
             enumerate::edits(file, &|row| spans.iter().any(|(first, last)| (*first..=*last).contains(&row)));
-        found.extend(edits.into_iter().filter(|edit| edit.is_undoable && is_covered(&edit.function)));
+        found.extend(
+            edits.into_iter().filter(|edit| edit.is_undoable && functions.contains_key(&*edit.function)),
+        );
     }
     found
 }

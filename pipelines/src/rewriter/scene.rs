@@ -66,16 +66,20 @@ impl Scene {
 
 /// Returns the edits that a Solver chooses from, with their features.
 pub fn repairs(scene: &Scene) -> Choices {
-    let mut rows: BTreeMap<&str, BTreeMap<u32, usize>> = BTreeMap::new();
+    let mut by_path: BTreeMap<&str, Vec<(u32, usize)>> = BTreeMap::new();
     for (rank, suspect) in scene.suspects.iter().enumerate() {
-        rows.entry(&suspect.path).or_default().insert(suspect.line - 1, rank);
+        by_path.entry(&suspect.path).or_default().push((suspect.line - 1, rank));
     }
     let mut ranked: Vec<(usize, Edit)> = Vec::new();
-    for (path, rows) in &rows {
+    for (path, suspects) in by_path {
         let Some(file) = scene.source.file(path) else { continue };
-        let edits = enumerate::edits(file, &|row| rows.contains_key(&row));
-        let rank = |edit: &Edit| rows.get(&(edit.line - 1)).copied().unwrap_or(usize::MAX);
-        ranked.extend(edits.into_iter().map(|edit| (rank(&edit), edit)));
+        // By row: every node of the file asks.
+        let last = suspects.iter().map(|(row, _)| *row).max().unwrap_or(0);
+        let mut ranks = vec![usize::MAX; last as usize + 1];
+        suspects.iter().for_each(|(row, rank)| ranks[*row as usize] = *rank);
+        let rank = |row: u32| ranks.get(row as usize).copied().unwrap_or(usize::MAX);
+        let edits = enumerate::edits(file, &|row| rank(row) != usize::MAX);
+        ranked.extend(edits.into_iter().map(|edit| (rank(edit.line - 1), edit)));
     }
     // Stable: within a line the order of the text stays.
     ranked.sort_by_key(|(rank, _)| *rank);
@@ -115,18 +119,20 @@ struct Known {
 
 fn suspects(source: &Source, observed: &Observed) -> Vec<Suspect> {
     let failing = f64::from(observed.failing.max(1));
-    let mut known: BTreeMap<(&str, String), Known> = BTreeMap::new();
+    let mut known: BTreeMap<&str, BTreeMap<String, Known>> = BTreeMap::new();
     for covered in observed.covered.iter().filter(|covered| covered.failing > 0) {
         let (hits, passes) = (f64::from(covered.failing), f64::from(covered.passing));
         let ochiai = (hits / libm::sqrt(failing * (hits + passes)).max(1.0)).min(1.0);
-        let entry = known.entry((&covered.path, plain_name(&covered.function))).or_default();
+        let functions = known.entry(&covered.path).or_default();
+        let entry = functions.entry(plain_name(&covered.function)).or_default();
         entry.ochiai = entry.ochiai.max(ochiai);
     }
     let mut frames: BTreeSet<(&str, u32)> = BTreeSet::new();
     for failure in &observed.failures {
         for (depth, frame) in failure.frames.iter().rev().enumerate() {
             frames.insert((&frame.path, frame.line));
-            let entry = known.entry((&frame.path, plain_name(&frame.function))).or_default();
+            let functions = known.entry(&frame.path).or_default();
+            let entry = functions.entry(plain_name(&frame.function)).or_default();
             entry.is_on_way = true;
             if depth == 0 {
                 entry.innermost.get_or_insert(frame.line);
@@ -134,70 +140,89 @@ fn suspects(source: &Source, observed: &Observed) -> Vec<Suspect> {
         }
     }
 
-    let mut shares: BTreeMap<(&str, u32), f64> = BTreeMap::new();
-    for (path, lines) in &observed.lines {
-        let Some(file) = source.file(path) else { continue };
-        for (line, tests) in lines {
-            let share = (f64::from(*tests) / failing).min(1.0);
-            let (first, last) = file.logical_of(line.saturating_sub(1));
-            // A long literal is one logical line: only what is near counts.
-            for row in first..=last.min(first + 40) {
-                let entry = shares.entry((file.path.as_ref(), row)).or_insert(0.0);
-                *entry = entry.max(share);
-            }
-        }
-    }
-    let of_failing: BTreeSet<(&str, &str)> =
-        known.keys().map(|(path, function)| (*path, function.as_str())).collect();
+    let mut found: Vec<Found<'_>> = Vec::new();
     for path in source.paths() {
         let Some(file) = source.file(path) else { continue };
-        let has_lines = observed.lines.contains_key(path);
-        for function in &file.functions {
-            let is_known = of_failing.contains(&(path, &function.name));
-            if !is_known && !of_failing.is_empty() {
-                continue;
-            }
-            // The head holds the defaults, which ran before any test; without a record of lines
-            // the whole function is suspicious.
-            let last =
-                if has_lines { function.body_row.max(function.row + 1) - 1 } else { function.last_row };
-            for row in function.row..=last {
-                shares.entry((file.path.as_ref(), row)).or_insert(if has_lines { 0.25 } else { 0.5 });
-            }
+        let functions = known.get(path);
+        for (row, share) in shares(file, observed.lines.get(path), failing, functions, known.is_empty()) {
+            let Some(function) = file.function_of_row(row) else { continue };
+            let about =
+                functions.and_then(|functions| functions.get(&*function.name)).copied().unwrap_or_default();
+            let is_frame = frames.contains(&(path, row + 1));
+            let distance = about.innermost.map(|line| line.abs_diff(row + 1));
+            let nearness = distance.map_or(0.0, |distance| 0.5 / f64::from(1 + distance));
+            let suspicion = about.ochiai
+                + 0.4 * share
+                + nearness
+                + if is_frame { 0.3 } else { 0.0 }
+                + if about.is_on_way { 0.1 } else { 0.0 };
+            found.push(Found {
+                suspicion,
+                path,
+                line: row + 1,
+                function: about.ochiai,
+                share,
+                distance,
+                is_frame,
+            });
         }
     }
-
-    let mut found = Vec::new();
-    for ((path, row), share) in shares {
-        let Some((file, function)) = place(source, path, row) else { continue };
-        let about = known.get(&(path, function.to_owned())).copied().unwrap_or_default();
-        let is_frame = frames.contains(&(file.path.as_ref(), row + 1));
-        let distance = about.innermost.map(|line| line.abs_diff(row + 1));
-        let nearness = distance.map_or(0.0, |distance| 0.5 / f64::from(1 + distance));
-        let suspicion = about.ochiai
-            + 0.4 * share
-            + nearness
-            + if is_frame { 0.3 } else { 0.0 }
-            + if about.is_on_way { 0.1 } else { 0.0 };
-        found.push(Suspect {
-            path: path.to_owned(),
-            line: row + 1,
-            suspicion,
-            function: about.ochiai,
-            share,
-            distance,
-            is_frame,
-        });
-    }
     found.sort_by(|a, b| {
-        b.suspicion.total_cmp(&a.suspicion).then(a.path.cmp(&b.path)).then(a.line.cmp(&b.line))
+        b.suspicion.total_cmp(&a.suspicion).then(a.path.cmp(b.path)).then(a.line.cmp(&b.line))
     });
     found.truncate(LINES);
-    found
+    found.iter().map(Found::suspect).collect()
 }
 
-fn place<'s>(source: &'s Source, path: &str, row: u32) -> Option<(&'s Parsed, &'s str)> {
-    let file = source.file(path)?;
-    let function = file.function_of_row(row)?;
-    Some((file, &function.name))
+/// Returns which rows of a file may be wrong, each with the share of the failing tests that
+/// executed it.
+fn shares(
+    file: &Parsed,
+    lines: Option<&Vec<(u32, u32)>>,
+    failing: f64,
+    functions: Option<&BTreeMap<String, Known>>,
+    is_nothing_known: bool,
+) -> BTreeMap<u32, f64> {
+    let mut shares: BTreeMap<u32, f64> = BTreeMap::new();
+    for (line, tests) in lines.into_iter().flatten() {
+        let share = (f64::from(*tests) / failing).min(1.0);
+        let (first, last) = file.logical_of(line.saturating_sub(1));
+        // A long literal is one logical line: only what is near counts.
+        for row in first..=last.min(first + 40) {
+            let entry = shares.entry(row).or_insert(0.0);
+            *entry = entry.max(share);
+        }
+    }
+    for function in &file.functions {
+        let is_known = functions.is_some_and(|functions| functions.contains_key(&*function.name));
+        if !is_known && !is_nothing_known {
+            continue;
+        }
+        // The head holds the defaults, which ran before any test; without a record of lines the
+        // whole function is suspicious.
+        let has_lines = lines.is_some();
+        let last = if has_lines { function.body_row.max(function.row + 1) - 1 } else { function.last_row };
+        for row in function.row..=last {
+            shares.entry(row).or_insert(if has_lines { 0.25 } else { 0.5 });
+        }
+    }
+    shares
+}
+
+/// A suspect whose path is borrowed: most are not kept.
+struct Found<'a> {
+    suspicion: f64,
+    path: &'a str,
+    line: u32,
+    function: f64,
+    share: f64,
+    distance: Option<u32>,
+    is_frame: bool,
+}
+
+impl Found<'_> {
+    fn suspect(&self) -> Suspect {
+        let Found { suspicion, path, line, function, share, distance, is_frame } = *self;
+        Suspect { path: path.to_owned(), line, suspicion, function, share, distance, is_frame }
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::hash::{self, Table};
 use super::lex::{self, Class, Token};
-use super::syntax::{self, Span};
+use super::syntax::{self, Arena, Span, Syn};
 use crate::artifact::Tree;
 
 /// The product code of a repository, ready for edits to be found in it.
@@ -34,7 +34,7 @@ struct Base {
 pub(super) struct Parsed {
     pub(super) path: Arc<str>,
     pub(super) text: String,
-    pub(super) tree: tree_sitter::Tree,
+    pub(super) nodes: Vec<Syn>,
     pub(super) tokens: Vec<Token>,
     pub(super) functions: Vec<Span>,
     /// The first and last row of each logical line.
@@ -141,13 +141,13 @@ impl Source {
 
 impl Parsed {
     pub(super) fn new(path: &str, text: String) -> Option<Parsed> {
-        let tree = syntax::parse(&text)?;
+        let nodes = syntax::nodes(&syntax::parse(&text)?);
         let tokens = lex::tokens(&text);
-        let functions = syntax::functions(&tree, &text);
+        let functions = syntax::functions(Arena { text: &text, nodes: &nodes });
         let mut parsed = Parsed {
             path: path.into(),
             text,
-            tree,
+            nodes,
             functions,
             logical: logical(&tokens),
             tokens,
@@ -157,6 +157,10 @@ impl Parsed {
         };
         parsed.fill();
         Some(parsed)
+    }
+
+    pub(super) fn arena(&self) -> Arena<'_> {
+        Arena { text: &self.text, nodes: &self.nodes }
     }
 
     /// Returns the innermost function around a byte.
@@ -254,14 +258,14 @@ fn logical(tokens: &[Token]) -> Vec<(u32, u32)> {
 /// The longest gram.
 pub(super) const LONGEST: usize = 3;
 
-/// Returns the gram of two or three neighbouring tokens.
-pub(super) fn gram(hashes: &[u64]) -> u64 {
-    hashes.iter().fold(hashes.len() as u64, |gram, token| hash::mix(gram, *token))
+/// Returns the gram of two or three neighbouring tokens, by their hashes.
+pub(super) fn gram(hashes: impl Iterator<Item = u64>, size: usize) -> u64 {
+    hashes.fold(size as u64, hash::mix)
 }
 
 /// Returns the gram of the shapes of tokens.
-pub(super) fn shape_gram(shapes: &[u64]) -> u64 {
-    shapes.iter().fold(0x51 + shapes.len() as u64, |gram, token| hash::mix(gram, *token))
+pub(super) fn shape_gram(shapes: impl Iterator<Item = u64>, size: usize) -> u64 {
+    shapes.fold(0x51 + size as u64, hash::mix)
 }
 
 fn all_grams(tokens: &[Token], take: &mut dyn FnMut(u64)) {
@@ -274,12 +278,11 @@ fn all_grams(tokens: &[Token], take: &mut dyn FnMut(u64)) {
 fn grams_at(tokens: &[Token], at: usize, take: &mut dyn FnMut(u64)) {
     for size in 2..=LONGEST {
         if let Some(window) = tokens.get(at..at + size) {
-            take(window.iter().fold(size as u64, |gram, token| hash::mix(gram, token.hash)));
+            take(gram(window.iter().map(|token| token.hash), size));
         }
     }
     if let Some(window) = tokens.get(at..at + LONGEST) {
-        let start = 0x51 + LONGEST as u64;
-        take(window.iter().fold(start, |gram, token| hash::mix(gram, token.shape)));
+        take(shape_gram(window.iter().map(|token| token.shape), LONGEST));
     }
 }
 

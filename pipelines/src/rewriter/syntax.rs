@@ -1,6 +1,6 @@
 //! Syntax trees in a form that is quick to ask: nodes in one vector, in the order of the text.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use tree_sitter::{Node, Parser, TreeCursor};
 
@@ -19,17 +19,22 @@ pub(super) struct Syn {
     pub(super) end: u32,
     /// Its first line, from 0.
     pub(super) row: u32,
+    pub(super) last_row: u32,
     pub(super) parent: u32,
     pub(super) next: u32,
     pub(super) first: u32,
+    /// The function around it.
+    pub(super) function: u32,
     pub(super) is_named: bool,
+    /// Whether it is out of bounds for edits.
+    pub(super) is_closed: bool,
 }
 
-/// The nodes of a file, or of the functions of it that were asked for.
-#[derive(Debug)]
+/// The nodes of a file.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Arena<'a> {
     pub(super) text: &'a str,
-    pub(super) nodes: Vec<Syn>,
+    pub(super) nodes: &'a [Syn],
 }
 
 /// A function.
@@ -52,6 +57,31 @@ pub(super) struct Span {
     pub(super) is_top: bool,
 }
 
+/// The names of kinds and fields by their numbers: asked for by number, no name is checked anew.
+struct Names {
+    kinds: Vec<&'static str>,
+    fields: Vec<&'static str>,
+}
+
+static NAMES: LazyLock<Names> = LazyLock::new(|| {
+    let language: tree_sitter::Language = tree_sitter_python::LANGUAGE.into();
+    let kinds = 0..language.node_kind_count() as u16;
+    let fields = 0..=language.field_count() as u16;
+    Names {
+        kinds: kinds.map(|kind| language.node_kind_for_id(kind).unwrap_or("")).collect(),
+        fields: fields.map(|field| language.field_name_for_id(field).unwrap_or("")).collect(),
+    }
+});
+
+fn kind_of(node: &Node<'_>) -> &'static str {
+    // What is no Python has a number beyond those of the grammar.
+    NAMES.kinds.get(usize::from(node.kind_id())).copied().unwrap_or("ERROR")
+}
+
+fn field_of(cursor: &TreeCursor<'_>) -> &'static str {
+    cursor.field_id().and_then(|field| NAMES.fields.get(usize::from(field.get()))).copied().unwrap_or("")
+}
+
 /// Parses Python; none when the grammar cannot be loaded, which no input causes.
 pub(super) fn parse(text: &str) -> Option<tree_sitter::Tree> {
     let mut parser = Parser::new();
@@ -59,11 +89,85 @@ pub(super) fn parse(text: &str) -> Option<tree_sitter::Tree> {
     parser.parse(text, None)
 }
 
+/// Returns the nodes of a tree, in the order of the text.
+pub(super) fn nodes(tree: &tree_sitter::Tree) -> Vec<Syn> {
+    let mut nodes: Vec<Syn> = Vec::with_capacity(tree.root_node().descendant_count());
+    let mut cursor = tree.walk();
+    let mut above: Vec<u32> = Vec::new();
+    let mut last: Vec<u32> = vec![NONE];
+    loop {
+        let node = cursor.node();
+        let at = nodes.len() as u32;
+        let parent = above.last().copied().unwrap_or(NONE);
+        let around = nodes.get(parent as usize);
+        let function = match around {
+            Some(around) if around.kind == "function_definition" => parent,
+            Some(around) => around.function,
+            None => NONE,
+        };
+        let is_closed = around.is_some_and(|around| around.is_closed || is_out_of_bounds(around.kind));
+        nodes.push(Syn {
+            kind: kind_of(&node),
+            field: field_of(&cursor),
+            start: node.start_byte() as u32,
+            end: node.end_byte() as u32,
+            row: node.start_position().row as u32,
+            last_row: node.end_position().row as u32,
+            parent,
+            next: NONE,
+            first: NONE,
+            function,
+            is_named: node.is_named(),
+            is_closed,
+        });
+        match last.last().copied() {
+            Some(NONE) | None => {
+                if let Some(up) = nodes.get_mut(parent as usize) {
+                    up.first = at;
+                }
+            }
+            Some(before) => nodes[before as usize].next = at,
+        }
+        if let Some(before) = last.last_mut() {
+            *before = at;
+        }
+        if cursor.goto_first_child() {
+            above.push(at);
+            last.push(NONE);
+            continue;
+        }
+        while !cursor.goto_next_sibling() {
+            if !cursor.goto_parent() {
+                return nodes;
+            }
+            above.pop();
+            last.pop();
+        }
+    }
+}
+
+/// Returns whether nothing below a node of this kind is edited.
+fn is_out_of_bounds(kind: &str) -> bool {
+    matches!(
+        kind,
+        "string"
+            | "type"
+            | "decorator"
+            | "import_statement"
+            | "import_from_statement"
+            | "global_statement"
+            | "nonlocal_statement"
+            | "delete_statement"
+            | "case_pattern"
+            | "ERROR"
+    )
+}
+
 /// Returns the functions of a file, outer ones before inner ones.
-pub(super) fn functions(tree: &tree_sitter::Tree, text: &str) -> Vec<Span> {
+pub(super) fn functions(arena: Arena<'_>) -> Vec<Span> {
     let mut found = Vec::new();
     let mut around = Around { names: Vec::new(), class: 0, depth: 0 };
-    gather(&mut tree.walk(), text, &mut around, &mut found);
+    gather(arena, 0, &mut around, &mut found);
     found
 }
 
@@ -76,25 +180,24 @@ struct Around {
 /// Deeper than any code that a person wrote; a file that is nested deeper is not gone through.
 const DEEPEST: u32 = 100;
 
-fn gather(cursor: &mut TreeCursor<'_>, text: &str, around: &mut Around, found: &mut Vec<Span>) {
-    if around.depth > DEEPEST || !cursor.goto_first_child() {
+fn gather(arena: Arena<'_>, at: u32, around: &mut Around, found: &mut Vec<Span>) {
+    if around.depth > DEEPEST {
         return;
     }
     around.depth += 1;
-    loop {
-        let node = cursor.node();
-        match node.kind() {
-            "function_definition" | "class_definition" => {
-                let name = node.child_by_field_name("name").map_or("", |name| slice(text, name)).to_owned();
+    for child in arena.children(at) {
+        match arena.kind(child) {
+            kind @ ("function_definition" | "class_definition") => {
+                let name = arena.field(child, "name").map_or("", |name| arena.text(name)).to_owned();
                 let class = around.class;
                 around.names.push(name);
                 let qualified = around.names.join(".");
-                if node.kind() == "class_definition" {
+                if kind == "class_definition" {
                     around.class = hash::text(&qualified);
                 } else {
-                    found.push(span(node, text, &qualified, class, around.names.len() == 1));
+                    found.extend(span(arena, child, &qualified, class, around.names.len() == 1));
                 }
-                gather(cursor, text, around, found);
+                gather(arena, child, around, found);
                 around.names.pop();
                 around.class = class;
             }
@@ -109,124 +212,61 @@ fn gather(cursor: &mut TreeCursor<'_>, text: &str, around: &mut Around, found: &
             | "with_statement"
             | "for_statement"
             | "while_statement"
-            | "ERROR" => gather(cursor, text, around, found),
+            | "ERROR" => gather(arena, child, around, found),
             _ => (),
-        }
-        if !cursor.goto_next_sibling() {
-            break;
         }
     }
     around.depth -= 1;
-    cursor.goto_parent();
 }
 
-fn span(node: Node<'_>, text: &str, qualified: &str, class: u64, is_top: bool) -> Span {
-    let own = node.child_by_field_name("name").map_or("", |name| slice(text, name));
-    let parameters = node.child_by_field_name("parameters");
+fn span(arena: Arena<'_>, at: u32, qualified: &str, class: u64, is_top: bool) -> Option<Span> {
+    let node = arena.node(at)?;
     let mut names = Vec::new();
-    if let Some(list) = parameters {
-        for at in 0..list.named_child_count() {
-            let Some(parameter) = list.named_child(at as u32) else { continue };
-            let name = match parameter.kind() {
-                "identifier" => Some(parameter),
-                "default_parameter" | "typed_default_parameter" => parameter.child_by_field_name("name"),
-                "typed_parameter" => parameter.named_child(0).filter(|name| name.kind() == "identifier"),
-                _ => None,
-            };
-            names.extend(name.map(|name| hash::text(slice(text, name))));
-        }
+    for parameter in arena.field(at, "parameters").into_iter().flat_map(|list| arena.children(list)) {
+        let name = match arena.kind(parameter) {
+            "identifier" => Some(parameter),
+            "default_parameter" | "typed_default_parameter" => arena.field(parameter, "name"),
+            "typed_parameter" => arena
+                .children(parameter)
+                .find(|child| arena.node(*child).is_some_and(|child| child.is_named))
+                .filter(|name| arena.kind(*name) == "identifier"),
+            _ => None,
+        };
+        names.extend(name.map(|name| hash::text(arena.text(name))));
     }
-    let body = node.child_by_field_name("body");
-    Span {
+    let body = arena.field(at, "body").and_then(|body| arena.node(body));
+    Some(Span {
         name: qualified.into(),
-        own: hash::text(own),
+        own: hash::text(arena.field(at, "name").map_or("", |name| arena.text(name))),
         class,
-        start: node.start_byte() as u32,
-        end: node.end_byte() as u32,
-        row: node.start_position().row as u32,
-        last_row: node.end_position().row as u32,
-        body_row: body.map_or(node.end_position().row, |body| body.start_position().row) as u32,
+        start: node.start,
+        end: node.end,
+        row: node.row,
+        last_row: node.last_row,
+        body_row: body.map_or(node.last_row, |body| body.row),
         parameters: names,
         is_top,
-    }
-}
-
-fn slice<'a>(text: &'a str, node: Node<'_>) -> &'a str {
-    text.get(node.byte_range()).unwrap_or("")
+    })
 }
 
 impl<'a> Arena<'a> {
-    /// Takes the nodes of a tree, leaving out the inside of functions that `is_wanted` does not
-    /// want, given their first and last rows.
-    pub(super) fn new(
-        tree: &tree_sitter::Tree,
-        text: &'a str,
-        is_wanted: &dyn Fn(u32, u32) -> bool,
-    ) -> Arena<'a> {
-        let mut nodes: Vec<Syn> = Vec::new();
-        let mut cursor = tree.walk();
-        let mut above: Vec<u32> = Vec::new();
-        let mut last: Vec<u32> = vec![NONE];
-        loop {
-            let node = cursor.node();
-            let at = nodes.len() as u32;
-            let parent = above.last().copied().unwrap_or(NONE);
-            nodes.push(Syn {
-                kind: node.kind(),
-                field: cursor.field_name().unwrap_or(""),
-                start: node.start_byte() as u32,
-                end: node.end_byte() as u32,
-                row: node.start_position().row as u32,
-                parent,
-                next: NONE,
-                first: NONE,
-                is_named: node.is_named(),
-            });
-            match last.last().copied() {
-                Some(NONE) | None => {
-                    if let Some(up) = nodes.get_mut(parent as usize) {
-                        up.first = at;
-                    }
-                }
-                Some(before) => nodes[before as usize].next = at,
-            }
-            if let Some(before) = last.last_mut() {
-                *before = at;
-            }
-            let is_closed = node.kind() == "function_definition"
-                && !is_wanted(node.start_position().row as u32, node.end_position().row as u32);
-            if !is_closed && cursor.goto_first_child() {
-                above.push(at);
-                last.push(NONE);
-                continue;
-            }
-            while !cursor.goto_next_sibling() {
-                if !cursor.goto_parent() {
-                    return Arena { text, nodes };
-                }
-                above.pop();
-                last.pop();
-            }
-        }
-    }
-
-    pub(super) fn node(&self, at: u32) -> Option<&Syn> {
+    pub(super) fn node(self, at: u32) -> Option<&'a Syn> {
         self.nodes.get(at as usize)
     }
 
-    pub(super) fn kind(&self, at: u32) -> &'static str {
+    pub(super) fn kind(self, at: u32) -> &'static str {
         self.node(at).map_or("", |node| node.kind)
     }
 
-    pub(super) fn parent(&self, at: u32) -> u32 {
+    pub(super) fn parent(self, at: u32) -> u32 {
         self.node(at).map_or(NONE, |node| node.parent)
     }
 
-    pub(super) fn text(&self, at: u32) -> &'a str {
+    pub(super) fn text(self, at: u32) -> &'a str {
         self.node(at).and_then(|node| self.text.get(node.start as usize..node.end as usize)).unwrap_or("")
     }
 
-    pub(super) fn children(&self, at: u32) -> impl Iterator<Item = u32> + '_ {
+    pub(super) fn children(self, at: u32) -> impl Iterator<Item = u32> + use<'a> {
         let mut next = self.node(at).map_or(NONE, |node| node.first);
         std::iter::from_fn(move || {
             let now = next;
@@ -236,19 +276,19 @@ impl<'a> Arena<'a> {
     }
 
     /// Returns the named children, without comments.
-    pub(super) fn named(&self, at: u32) -> Vec<u32> {
+    pub(super) fn named(self, at: u32) -> Vec<u32> {
         let is_part = |child: &u32| {
             self.node(*child).is_some_and(|node| node.is_named) && self.kind(*child) != "comment"
         };
         self.children(at).filter(is_part).collect()
     }
 
-    pub(super) fn field(&self, at: u32, field: &str) -> Option<u32> {
+    pub(super) fn field(self, at: u32, field: &str) -> Option<u32> {
         self.children(at).find(|child| self.node(*child).is_some_and(|node| node.field == field))
     }
 
     /// Returns the nodes above, nearest first.
-    pub(super) fn above(&self, at: u32) -> impl Iterator<Item = u32> + '_ {
+    pub(super) fn above(self, at: u32) -> impl Iterator<Item = u32> + use<'a> {
         let mut next = self.parent(at);
         std::iter::from_fn(move || {
             let now = next;
@@ -258,12 +298,12 @@ impl<'a> Arena<'a> {
     }
 
     /// Returns the kind of the node above that is not a mere parenthesis.
-    pub(super) fn context(&self, at: u32) -> &'static str {
+    pub(super) fn context(self, at: u32) -> &'static str {
         self.above(at).map(|up| self.kind(up)).find(|kind| *kind != "parenthesized_expression").unwrap_or("")
     }
 
     /// Returns the node behind the last one below a node.
-    pub(super) fn after(&self, at: u32) -> u32 {
+    pub(super) fn after(self, at: u32) -> u32 {
         let mut here = at;
         while let Some(node) = self.node(here) {
             if node.next != NONE {
@@ -272,5 +312,36 @@ impl<'a> Arena<'a> {
             here = node.parent;
         }
         self.nodes.len() as u32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_stand_for_the_names_of_kinds_and_fields() {
+        let text = "@d\ndef f(a, *b: int, c=1, **k) -> str:\n    \"\"\"x {a}\"\"\"\n    return f'{a!r:>{c}}' if not a else -c ** 2\n\
+                    async def g():\n    async for x in [y for y in z if y]:\n        x[1:2] += await lambda: {1: 2}\n\
+                    try:\n    pass\nexcept* (A, B) as e:\n    raise C from e\nfinally:\n    print >>x, 1\nmatch a:\n    case [1, *_]: del b\n\
+                    def ( : = 'open\n";
+        let tree = parse(text).unwrap();
+        let mut cursor = tree.walk();
+        let (mut nodes, mut errors) = (0, 0);
+        'all: loop {
+            assert_eq!(kind_of(&cursor.node()), cursor.node().kind());
+            assert_eq!(field_of(&cursor), cursor.field_name().unwrap_or(""));
+            nodes += 1;
+            errors += u32::from(cursor.node().is_error());
+            if cursor.goto_first_child() {
+                continue;
+            }
+            while !cursor.goto_next_sibling() {
+                if !cursor.goto_parent() {
+                    break 'all;
+                }
+            }
+        }
+        assert!(nodes > 150 && errors > 0, "{nodes} nodes, {errors} errors");
     }
 }

@@ -1,5 +1,7 @@
 //! The warm start: a few supervised passes, so that not all first groups fail.
 
+use std::sync::Arc;
+
 use super::choices::Choices;
 use super::learn::{AdaGrad, Sums, ascend_to};
 use super::policy::Policy;
@@ -8,7 +10,7 @@ use super::policy::Policy;
 #[derive(Clone, Debug)]
 pub struct Example {
     /// The edits that a Solver chooses from.
-    pub choices: Choices,
+    pub choices: Arc<Choices>,
     /// Which of them mends it.
     pub answer: usize,
 }

@@ -4,9 +4,9 @@ use sswe_cache::Digest;
 use sswe_compiler::plan::{Shape, Stage};
 use sswe_engine::{Artifact, Context, Entry, Fault, Inputs, Item, Made, Step};
 
-use crate::artifact::{self, Card};
+use crate::artifact;
 use crate::pipeline::Tools;
-use crate::rewriter::{self, Taste};
+use crate::shelf::Wanted;
 use crate::{planting, setting};
 
 /// Draws for each valid task, where `max_draws` does not say.
@@ -70,14 +70,10 @@ pub(crate) async fn run(context: &Context, tools: &Tools) -> Result<Made, Fault>
     let repo = tools.shelf.repo(context, &repo_digest).await?;
     let policy = tools.shelf.policy(context, &inputs.one("weights")?.digest).await?;
     let card_digest: Option<Digest> = inputs.entries("cards").next().map(|entry| entry.digest);
-    let card: Option<Card> = match &card_digest {
-        Some(digest) => Some(super::read(context, digest).await?),
-        None => None,
-    };
     let group_size = setting::count(stage, "group")?.max(1);
     let group = draw / group_size;
-    let taste = card.as_ref().map_or(Taste::Generic, Taste::Card);
-    let choices = rewriter::plants(&repo.source, &repo.suite, taste);
+    let wanted = card_digest.map_or(Wanted::Generic, Wanted::Card);
+    let choices = tools.shelf.plants(context, &repo, wanted).await?;
     let mut about = vec![("repo".to_owned(), repo_digest)];
     about.extend(card_digest.map(|digest| ("card".to_owned(), digest)));
     let order = Step { name: "group", inputs: about, draw: Some(group), random: true, ..Step::default() };
@@ -86,7 +82,8 @@ pub(crate) async fn run(context: &Context, tools: &Tools) -> Result<Made, Fault>
     };
     let dedupe = setting::number(stage, "dedupe")?;
     let at = (draw % group_size) as usize;
-    let picks = choices.draws(&policy, &mut random, at + 1, dedupe);
+    let among = choices.clone();
+    let picks = super::blocking(move || among.draws(&policy, &mut random, at + 1, dedupe)).await?;
     let Some(pick) = picks.get(at) else {
         return Ok(Made::default());
     };

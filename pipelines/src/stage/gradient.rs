@@ -1,20 +1,21 @@
 //! `gradient`: the direction in which training on a task would move the weights.
 
+use sswe_cache::Digest;
 use sswe_compiler::plan::Stage;
 use sswe_engine::{Artifact, Context, Fault, Made};
 
 use crate::artifact::{Attempts, GradientHead, Task, encode_gradient};
 use crate::pipeline::Tools;
-use crate::rewriter::{self, Choices, Draw, Earned, Group, Loss, Method, Reward, Scene, Weighting};
+use crate::rewriter::{self, Draw, Earned, Group, Loss, Method, Reward, WEIGHTS, Weighting};
 use crate::setting;
 
 pub(crate) async fn run(context: &Context, tools: &Tools) -> Result<Made, Fault> {
     let stage = context.stage();
     let attempts: Attempts = super::read(context, &context.inputs().one("attempts")?.digest).await?;
     let policy = tools.shelf.policy(context, &context.inputs().one("weights")?.digest).await?;
-    let task: Task = super::read(context, &super::digest(&attempts.task)?).await?;
-    let group = group(context, tools, &task, &attempts).await?;
-    let gradient = rewriter::gradient(&policy, &group, &loss(stage)?);
+    let digest = super::digest(&attempts.task)?;
+    let task: Task = super::read(context, &digest).await?;
+    let (group, loss) = (group(context, tools, (&digest, &task), &attempts).await?, loss(stage)?);
     let (resolved, all) = attempts.resolved();
     let strata = match setting::find(stage, "strata") {
         Some(_) => setting::words(stage, "strata")?,
@@ -32,24 +33,18 @@ pub(crate) async fn run(context: &Context, tools: &Tools) -> Result<Made, Fault>
         task: attempts.task,
         repo: attempts.repo,
         resolved: (resolved, all),
-        length: gradient.values.len() as u32,
+        length: WEIGHTS as u32,
     };
-    let artifact = Artifact::new("gradients", encode_gradient(&head, &gradient.values));
+    let gradient = move || encode_gradient(&head, &rewriter::gradient(&policy, &group, &loss).values);
+    let artifact = Artifact::new("gradients", super::blocking(gradient).await?);
     Ok(Made { artifacts: vec![artifact], ..Made::default() })
-}
-
-/// Returns what the Solver chose from on a task.
-pub(crate) async fn choices(context: &Context, tools: &Tools, task: &Task) -> Result<Choices, Fault> {
-    let repo = tools.shelf.repo(context, &super::digest(&task.repo)?).await?;
-    let source = task.bug.iter().fold(repo.source.clone(), |source, (path, text)| source.with(path, text));
-    Ok(rewriter::repairs(&Scene::new(&source, &task.observed)))
 }
 
 /// Returns the attempts on a task, as training takes them.
 pub(crate) async fn group(
     context: &Context,
     tools: &Tools,
-    task: &Task,
+    about: (&Digest, &Task),
     attempts: &Attempts,
 ) -> Result<Group, Fault> {
     let draws = attempts.picks.iter().map(|pick| Draw {
@@ -57,7 +52,7 @@ pub(crate) async fn group(
         log_probability: pick.log_probability,
         earned: Earned::Counts(pick.counts),
     });
-    Ok(Group { choices: choices(context, tools, task).await?, draws: draws.collect() })
+    Ok(Group { choices: tools.shelf.repairs(context, about.0, about.1).await?, draws: draws.collect() })
 }
 
 /// Returns the loss that a stage trains on, or takes the direction of.

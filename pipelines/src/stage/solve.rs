@@ -63,8 +63,9 @@ async fn attempts(context: &Context, tools: &Tools) -> Result<(Digest, Task, Vec
     let task: Task = super::read(context, &digest).await?;
     let policy = tools.shelf.policy(context, &context.inputs().one("weights")?.digest).await?;
     let repo = tools.shelf.repo(context, &super::digest(&task.repo)?).await?;
-    let choices = super::gradient::choices(context, tools, &task).await?;
-    let distribution = choices.distribution(&policy);
+    let choices = tools.shelf.repairs(context, &digest, &task).await?;
+    let among = choices.clone();
+    let distribution = super::blocking(move || among.distribution(&policy)).await?;
     let face = task.face();
     let mut made = Vec::new();
     for attempt in 0..setting::count(stage, "attempts")? {

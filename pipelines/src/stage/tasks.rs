@@ -5,16 +5,17 @@ use sswe_engine::{Artifact, Context, Fault, Made, Step};
 
 use crate::artifact::{self, Status};
 use crate::pipeline::Tools;
-use crate::rewriter::{self, Policy, Taste};
+use crate::rewriter::Policy;
+use crate::shelf::Wanted;
 use crate::{judge, planting};
 
-pub(crate) async fn run(context: &Context, tools: &Tools, taste: Taste<'_>) -> Result<Made, Fault> {
+pub(crate) async fn run(context: &Context, tools: &Tools, wanted: Wanted) -> Result<Made, Fault> {
     let Some(draw) = context.item().and_then(|item| item.ordinal()) else {
         return Err(Fault::Failed("tasks from files cannot be read yet: use `from`".to_owned()));
     };
     let digest = context.inputs().one("baseline")?.digest;
     let repo = tools.shelf.repo(context, &digest).await?;
-    let choices = rewriter::plants(&repo.source, &repo.suite, taste);
+    let choices = tools.shelf.plants(context, &repo, wanted).await?;
     // One order of all bugs of a repository: no two draws are the same bug.
     let order =
         Step { name: "order", inputs: vec![("repo".to_owned(), digest)], random: true, ..Step::default() };
@@ -22,7 +23,9 @@ pub(crate) async fn run(context: &Context, tools: &Tools, taste: Taste<'_>) -> R
         return Err(Fault::Failed("planting needs a seed".to_owned()));
     };
     let most = draw as usize + 1;
-    let picks = choices.draws(&Policy::default(), &mut random, most, f64::INFINITY);
+    let among = choices.clone();
+    let draws = move || among.draws(&Policy::default(), &mut random, most, f64::INFINITY);
+    let picks = super::blocking(draws).await?;
     let Some(pick) = picks.get(draw as usize) else {
         return Ok(Made::default());
     };

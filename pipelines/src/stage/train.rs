@@ -1,14 +1,16 @@
 //! `train`: one step of each hat. What the Generator learns never touches what the Solver knows.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use sswe_engine::{Artifact, Context, Fault, Made};
 
 use super::gradient;
-use crate::artifact::{Attempts, Card, Scores, Task};
+use crate::artifact::{Attempts, Scores, Task};
 use crate::pipeline::Tools;
-use crate::rewriter::{self, Draw, Earned, Group, Policy, Step, Taste};
+use crate::rewriter::{self, Draw, Earned, Group, Policy, Step};
 use crate::setting;
+use crate::shelf::Wanted;
 
 /// The repository, the card and the group of a candidate.
 type Origin = (String, Option<String>, u64);
@@ -28,9 +30,9 @@ pub(crate) async fn solver(context: &Context, tools: &Tools) -> Result<Made, Fau
             return Err(Fault::Failed(format!("no attempts were made on selected task {}", digest.short())));
         };
         let task: Task = super::read(context, &digest).await?;
-        groups.push(gradient::group(context, tools, &task, attempts).await?);
+        groups.push(gradient::group(context, tools, (&digest, &task), attempts).await?);
     }
-    finish(context, &policy, groups).await
+    finish(context, policy, groups).await
 }
 
 pub(crate) async fn generator(context: &Context, tools: &Tools) -> Result<Made, Fault> {
@@ -50,14 +52,14 @@ pub(crate) async fn generator(context: &Context, tools: &Tools) -> Result<Made, 
     let mut groups = Vec::with_capacity(together.len());
     for ((repo, card, _), candidates) in together {
         let repo = tools.shelf.repo(context, &super::digest(&repo)?).await?;
-        let card: Option<Card> = match card {
-            Some(card) => Some(super::read(context, &super::digest(&card)?).await?),
-            None => None,
+        let wanted = match card {
+            Some(card) => Wanted::Card(super::digest(&card)?),
+            None => Wanted::Generic,
         };
-        let taste = card.as_ref().map_or(Taste::Generic, Taste::Card);
-        let choices = rewriter::plants(&repo.source, &repo.suite, taste);
+        let choices = tools.shelf.plants(context, &repo, wanted).await?;
         // This hat's weights are those that the candidates were drawn with.
-        let distribution = choices.distribution(&policy);
+        let (among, with) = (choices.clone(), policy.clone());
+        let distribution = super::blocking(move || among.distribution(&with)).await?;
         let draws = candidates.iter().filter_map(|(task, score)| {
             let planted = &task.planted;
             let index = choices.edits().iter().position(|edit| {
@@ -72,10 +74,10 @@ pub(crate) async fn generator(context: &Context, tools: &Tools) -> Result<Made, 
         let draws = draws.collect();
         groups.push(Group { choices, draws });
     }
-    finish(context, &policy, groups).await
+    finish(context, policy, groups).await
 }
 
-async fn finish(context: &Context, policy: &Policy, groups: Vec<Group>) -> Result<Made, Fault> {
+async fn finish(context: &Context, policy: Arc<Policy>, groups: Vec<Group>) -> Result<Made, Fault> {
     let stage = context.stage();
     let loss = gradient::loss(stage)?;
     let step = Step {
@@ -83,8 +85,7 @@ async fn finish(context: &Context, policy: &Policy, groups: Vec<Group>) -> Resul
         clip: setting::number(stage, "clip")?,
         epochs: setting::count(stage, "epochs")? as u32,
     };
-    let policy = policy.clone();
-    let trained = tokio::task::spawn_blocking(move || rewriter::train(&policy, &groups, &loss, &step)).await;
-    let trained = trained.map_err(|error| Fault::Infra(error.to_string()))?;
-    Ok(Made { artifacts: vec![Artifact::new("weights", trained.to_bytes())], ..Made::default() })
+    let train = move || rewriter::train(&policy, &groups, &loss, &step).to_bytes();
+    let artifact = Artifact::new("weights", super::blocking(train).await?);
+    Ok(Made { artifacts: vec![artifact], ..Made::default() })
 }

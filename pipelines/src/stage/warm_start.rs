@@ -1,11 +1,13 @@
 //! `warm_start`: a short supervised start on generic bugs of the seeds, so that first attempts do
 //! not all fail. Its weights are the base that gains are measured from.
 
+use sswe_cache::Digest;
 use sswe_engine::{Artifact, Context, Fault, Made, Step};
 
 use crate::artifact::{self, Task};
 use crate::pipeline::Tools;
-use crate::rewriter::{self, Example, Policy, Taste, WarmStart};
+use crate::rewriter::{self, Example, Policy, WarmStart};
+use crate::shelf::Wanted;
 use crate::{planting, setting};
 
 pub(crate) async fn run(context: &Context, tools: &Tools) -> Result<Made, Fault> {
@@ -20,7 +22,7 @@ pub(crate) async fn run(context: &Context, tools: &Tools) -> Result<Made, Fault>
         let repo = tools.shelf.repo(context, digest).await?;
         let share = wanted / repos.len() as u64 + u64::from((turn as u64) < wanted % repos.len() as u64);
         // Every kind of edit alike: what is never shown is hardly ever found.
-        let choices = rewriter::plants(&repo.source, &repo.suite, Taste::Balanced);
+        let choices = tools.shelf.plants(context, &repo, Wanted::Balanced).await?;
         let order = Step {
             name: "order",
             inputs: vec![("repo".to_owned(), *digest)],
@@ -30,7 +32,9 @@ pub(crate) async fn run(context: &Context, tools: &Tools) -> Result<Made, Fault>
         let Some(mut random) = context.random_of(&order) else {
             return Err(Fault::Failed("planting needs a seed".to_owned()));
         };
-        let picks = choices.draws(&Policy::default(), &mut random, share as usize, f64::INFINITY);
+        let among = choices.clone();
+        let draws = move || among.draws(&Policy::default(), &mut random, share as usize, f64::INFINITY);
+        let picks = super::blocking(draws).await?;
         for (draw, pick) in picks.into_iter().enumerate() {
             let edit = &choices.edits()[pick.index];
             let step = Step {
@@ -54,7 +58,7 @@ pub(crate) async fn run(context: &Context, tools: &Tools) -> Result<Made, Fault>
             if task.fail_to_pass.is_empty() || task.loops() {
                 continue;
             }
-            let choices = super::gradient::choices(context, tools, &task).await?;
+            let choices = tools.shelf.repairs(context, &Digest::of(body), &task).await?;
             let (Some(buggy), Some(sound)) = (task.bug.get(&*edit.path), repo.files.text(&edit.path)) else {
                 continue;
             };
@@ -66,6 +70,7 @@ pub(crate) async fn run(context: &Context, tools: &Tools) -> Result<Made, Fault>
     // Repositories in turn, so that what is held out has some of each.
     examples.sort_by_key(|(draw, _)| *draw);
     let examples: Vec<Example> = examples.into_iter().map(|(_, example)| example).collect();
-    let policy = rewriter::warm_start(&Policy::default(), &examples, &WarmStart::default());
+    let warm_start = move || rewriter::warm_start(&Policy::default(), &examples, &WarmStart::default());
+    let policy = super::blocking(warm_start).await?;
     Ok(Made { artifacts: vec![Artifact::new("weights", policy.to_bytes())], ..Made::default() })
 }

@@ -69,26 +69,26 @@ fn variable(finder: &mut Finder<'_>, at: u32) {
     if matches!(name, "self" | "cls" | "_") || !finder.is_bound(name, node.start) {
         return;
     }
-    let pool: Vec<String> = finder.near(node.start, node.end).into_iter().map(str::to_owned).collect();
+    let pool = finder.near(node.start, node.end);
     let is_returned = arena.kind(node.parent) == "return_statement";
     let kind = if is_returned { Kind::Return } else { Kind::Variable };
     finder.offer_pool(at, &pool, kind, arena.context(at));
     if is_returned {
-        let undoes = pool.iter().take(POOL).any(|near| near == name);
+        let undoes = pool.iter().take(POOL).any(|near| *near == name);
         finder.offer(at, "None", Kind::Return, "return_statement", undoes);
     }
 }
 
 /// Returns the words of a pool without one occurrence of `current`, the frequent ones first.
-fn frequent(pool: Option<&BTreeMap<String, u32>>, current: &str) -> Vec<String> {
-    let mut words: Vec<(u32, &String)> = pool
+fn frequent<'p>(pool: Option<&'p BTreeMap<String, u32>>, current: &str) -> Vec<&'p str> {
+    let mut words: Vec<(u32, &str)> = pool
         .into_iter()
         .flatten()
-        .map(|(word, count)| (count - u32::from(word == current).min(*count), word))
+        .map(|(word, count)| (count - u32::from(word == current).min(*count), word.as_str()))
         .filter(|(count, _)| *count > 0)
         .collect();
-    words.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
-    words.into_iter().map(|(_, word)| word.clone()).collect()
+    words.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
+    words.into_iter().map(|(_, word)| word).collect()
 }
 
 fn attribute(finder: &mut Finder<'_>, at: u32) {
@@ -175,7 +175,8 @@ fn key(finder: &mut Finder<'_>, at: u32) {
         _ => false,
     };
     if is_key {
-        let pool = frequent(Some(&finder.file.keys), arena.text(at));
+        let file = finder.file;
+        let pool = frequent(Some(&file.keys), arena.text(at));
         finder.offer_pool(at, &pool, Kind::Key, arena.context(at));
     }
 }
@@ -228,18 +229,19 @@ fn exceptions(finder: &mut Finder<'_>, at: u32) {
         if !is_type || finder.is_bound(text, arena.nodes[name as usize].start) {
             continue;
         }
-        let mut own = frequent(Some(&finder.file.exceptions), text);
-        own.retain(|other| !EXCEPTIONS.contains(&other.as_str()) && other.starts_with(char::is_uppercase));
-        let rank = own.iter().position(|other| other == text);
+        let file = finder.file;
+        let mut own = frequent(Some(&file.exceptions), text);
+        own.retain(|other| !EXCEPTIONS.contains(other) && other.starts_with(char::is_uppercase));
+        let rank = own.iter().position(|other| *other == text);
         let is_common = EXCEPTIONS.contains(&text);
         for other in EXCEPTIONS.iter().filter(|other| **other != text) {
             let undoes = is_common || rank.is_some_and(|rank| rank < POOL);
             finder.offer(name, *other, Kind::Exception, context, undoes);
         }
-        let others = own.iter().enumerate().filter(|(_, other)| *other != text).take(POOL);
+        let others = own.iter().enumerate().filter(|(_, other)| **other != text).take(POOL);
         for (place, other) in others {
             let undoes = is_common || rank.is_some_and(|rank| rank - usize::from(place < rank) < POOL);
-            finder.offer(name, other.clone(), Kind::Exception, context, undoes);
+            finder.offer(name, *other, Kind::Exception, context, undoes);
         }
     }
 }

@@ -67,15 +67,8 @@ fn assignment(finder: &mut Finder<'_>, at: u32) {
     let start = arena.nodes[left as usize].start;
     // The first assignment of a name would fail always, whatever the tests do.
     let has_value = arena.kind(left) != "identifier"
-        || finder.scope.as_ref().is_some_and(|(_, scope)| {
-            scope
-                .bindings
-                .iter()
-                .zip(1..)
-                .filter(|((bound, from, _), _)| *bound == name && *from <= start)
-                .count()
-                > usize::from(arena.kind(at) == "assignment")
-        });
+        || finder.bindings(name).iter().filter(|(from, _)| *from <= start).count()
+            > usize::from(arena.kind(at) == "assignment");
     for other in alternatives(ASSIGNMENTS, arena.kind(sign)) {
         finder.offer(sign, *other, Kind::Augmented, context, has_value);
     }

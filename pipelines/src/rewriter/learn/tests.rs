@@ -52,7 +52,7 @@ fn group(policy: &Policy, earned: &[Earned]) -> Group {
         let index = at * 3 % choices.len();
         Draw { index, log_probability: logs[index], earned: *earned }
     });
-    Group { draws: draws.collect(), choices }
+    Group { draws: draws.collect(), choices: choices.into() }
 }
 
 #[test]
