@@ -70,7 +70,7 @@ mod tests {
         let values = [0.0, 1.5, 0.0, -2.0e-30];
         let bytes = encode_gradient(&head(4), &values);
         assert_eq!(decode_gradient(&bytes, true).unwrap(), (head(4), values.to_vec()));
-        assert_eq!(decode_gradient(&bytes, false).unwrap().1, []);
+        assert!(decode_gradient(&bytes, false).unwrap().1.is_empty());
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub(super) async fn judge(context: &Context, tools: &Tools, task: &Task) -> Said
         },
         ..Action::default()
     };
-    let outcome = Native::default().run(action).await.map_err(|error| Fault::Infra(error.to_string()))?;
+    let outcome = Native.run(action).await.map_err(|error| Fault::Infra(error.to_string()))?;
     if outcome.stopped == Some(Stop::Wall) {
         return Err(Fault::Infra(format!("`{}` did not end within {wall:?}", stage.name)));
     }
