@@ -21,6 +21,8 @@ use sswe_pipelines::rewriter::{
 struct Repository {
     source: Source,
     suite: Suite,
+    /// The line of each function.
+    lines: Vec<u32>,
 }
 
 /// A bug with what it shows.
@@ -35,7 +37,7 @@ struct Bug {
 fn repository(text: &str) -> Repository {
     let mut tree = Tree::default();
     tree.insert("module.py", File::Text(text.to_owned())).unwrap();
-    let mut functions = Vec::new();
+    let (mut functions, mut lines) = (Vec::new(), Vec::new());
     let mut around: Vec<(usize, &str)> = Vec::new();
     for (row, line) in text.lines().enumerate() {
         let code = line.trim_start();
@@ -45,7 +47,8 @@ fn repository(text: &str) -> Repository {
         around.push((depth, rest.split(['(', ':']).next().unwrap()));
         if code.starts_with("def ") {
             let name = around.iter().map(|(_, name)| *name).collect::<Vec<_>>().join(".");
-            functions.push(Function { path: "module.py".into(), name, line: row as u32 + 1 });
+            functions.push(Function { path: "module.py".into(), name });
+            lines.push(row as u32 + 1);
         }
     }
     let covers = (0..functions.len() as u32).collect();
@@ -59,7 +62,7 @@ fn repository(text: &str) -> Repository {
         tests,
         unloadable: BTreeMap::new(),
     };
-    Repository { source: Source::new(&tree), suite }
+    Repository { source: Source::new(&tree), suite, lines }
 }
 
 fn weakness(kind: Kind, context: &str, weight: f64) -> Weakness {
@@ -105,8 +108,8 @@ fn bugs(repositories: &[Repository], policy: &Policy, round: u64, each: usize) -
                     passing: 3,
                 })
                 .collect();
-            let end = functions.get(at + 2).map_or(text.lines().count() as u32, |next| next.line - 1);
-            let lines = (functions[at].line + 1..=end).map(|line| (line, 4)).collect();
+            let end = repository.lines.get(at + 2).map_or(text.lines().count() as u32, |next| next - 1);
+            let lines = (repository.lines[at] + 1..=end).map(|line| (line, 4)).collect();
             let observed = Observed {
                 failures: vec![],
                 covered,

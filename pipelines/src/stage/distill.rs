@@ -22,11 +22,13 @@ pub(crate) async fn run(context: &Context) -> Result<Made, Fault> {
         dedupe: setting::number(stage, "dedupe")?,
         coverage: setting::count(stage, "coverage")? as u32,
     };
-    let mut attempts = Vec::new();
-    for traces in super::read_port::<Traces>(context, "traces").await? {
-        attempts.extend(traces.each().map(|attempt| (attempt.digest().to_string(), attempt)));
-    }
-    let cards = rewriter::distill(&attempts, &lessons);
+    let traces = super::read_port::<Traces>(context, "traces").await?;
+    let distill = move || {
+        let attempts = traces.iter().flat_map(Traces::each);
+        let attempts: Vec<_> = attempts.map(|attempt| (attempt.digest().to_string(), attempt)).collect();
+        rewriter::distill(&attempts, &lessons)
+    };
+    let cards = super::blocking(distill).await?;
     // The weakest skill first: names are in the order in which cards are taken up.
     let artifacts = cards.iter().enumerate().map(|(rank, card)| {
         Artifact::new("cards", artifact::encode(card)).named(format!("{rank:03}-{}", card.name))

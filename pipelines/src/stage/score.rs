@@ -27,7 +27,7 @@ pub(crate) async fn run(context: &Context) -> Result<Made, Fault> {
         tasks: Vec::new(),
     };
     match mode {
-        "cosine" | "dot" => aligned(context, mode == "cosine", &mut scores).await?,
+        "cosine" | "dot" => scores = aligned(context, mode == "cosine", scores).await?,
         _ => plain(context, mode, &mut scores).await?,
     }
     scores.tasks.sort_by(|a, b| a.task.cmp(&b.task));
@@ -85,34 +85,55 @@ fn draw(context: &Context, task: &str) -> Result<f64, Fault> {
     Ok((u64::from_le_bytes(bytes) >> 11) as f64 / (1u64 << 53) as f64)
 }
 
-async fn aligned(context: &Context, is_cosine: bool, scores: &mut Scores) -> Result<(), Fault> {
+async fn aligned(context: &Context, is_cosine: bool, scores: Scores) -> Result<Scores, Fault> {
     let stage = context.stage();
-    let by_max = setting::word(stage, "strata")? == "max";
+    let settings = Aligned {
+        is_cosine,
+        by_max: setting::word(stage, "strata")? == "max",
+        precondition: setting::word(stage, "precondition")?.to_owned(),
+    };
     let exam = read_gradients(context, "direction").await?;
     let tasks = read_gradients(context, "gradients").await?;
-    let length = exam.iter().chain(&tasks).map(|row| row.values.len()).max().unwrap_or(0);
-    if exam.iter().chain(&tasks).any(|row| row.values.len() != length) {
+    super::blocking(move || align(&exam, &tasks, &settings, scores)).await?
+}
+
+/// How directions are compared.
+struct Aligned {
+    is_cosine: bool,
+    by_max: bool,
+    precondition: String,
+}
+
+fn align(exam: &[Row], tasks: &[Row], settings: &Aligned, mut scores: Scores) -> Result<Scores, Fault> {
+    let length = exam.iter().chain(tasks).map(|row| row.values.len()).max().unwrap_or(0);
+    if exam.iter().chain(tasks).any(|row| row.values.len() != length) {
         return Err(Fault::Failed("the gradients have different lengths".to_owned()));
     }
-    let scale = scale(setting::word(stage, "precondition")?, &tasks, length);
-    let strata = strata(&exam, length);
+    let scale = scale(&settings.precondition, tasks, length);
+    let strata = strata(exam, length);
     let whole: Vec<f32> = mean(exam.iter(), length);
-    let parts = parts(&exam, length);
+    let parts = parts(exam, length);
     let tilt = |direction: &[f32]| direction.iter().zip(&scale).map(|(x, w)| x * w).collect::<Vec<f32>>();
     let norm2 = |direction: &[f32]| cpu::sums(direction, direction).norm2;
 
     scores.exam =
         (exam.iter().filter(|row| row.values.iter().any(|x| *x != 0.0)).count() as u32, exam.len() as u32);
     scores.direction_norm = Some(norm2(&whole).sqrt());
-    let directions: Vec<Vec<f32>> = if by_max { strata } else { vec![whole] };
-    let directions: Vec<Vec<f32>> = directions.iter().map(|direction| tilt(direction)).collect();
-    let parts: Vec<Vec<f32>> = parts.iter().map(|direction| tilt(direction)).collect();
-    let worth = |row: &[f32], direction: &[f32]| {
+    let directions: Vec<Vec<f32>> = if settings.by_max { strata } else { vec![whole] };
+    // Each with its squared norm, which all tasks share.
+    let tilted = |direction: &Vec<f32>| {
+        let direction = tilt(direction);
+        let norm2 = norm2(&direction);
+        (direction, norm2)
+    };
+    let directions: Vec<(Vec<f32>, f64)> = directions.iter().map(tilted).collect();
+    let parts: Vec<(Vec<f32>, f64)> = parts.iter().map(tilted).collect();
+    let worth = |row: &[f32], (direction, norm2): &(Vec<f32>, f64)| {
         let sums = cpu::sums(row, direction);
-        let value = if is_cosine { sums.cosine(norm2(direction)) } else { Some(sums.dot) };
+        let value = if settings.is_cosine { sums.cosine(*norm2) } else { Some(sums.dot) };
         (value.filter(|value| value.is_finite()), sums)
     };
-    for task in &tasks {
+    for task in tasks {
         let row = tilt(&task.values);
         let (mut score, mut sums) = (None::<f64>, Sums { dot: 0.0, norm2: 0.0 });
         for direction in &directions {
@@ -139,7 +160,7 @@ async fn aligned(context: &Context, is_cosine: bool, scores: &mut Scores) -> Res
             resolved: task.head.resolved,
         });
     }
-    Ok(())
+    Ok(scores)
 }
 
 struct Row {

@@ -12,8 +12,8 @@ use crate::rewriter::{self, Draw, Earned, Group, Policy, Step};
 use crate::setting;
 use crate::shelf::Wanted;
 
-/// The repository, the card and the group of a candidate.
-type Origin = (String, Option<String>, u64);
+/// What candidates share that were drawn together: the repository, the card and the group.
+type Together = (String, Option<String>, u64);
 
 pub(crate) async fn solver(context: &Context, tools: &Tools) -> Result<Made, Fault> {
     let policy = tools.shelf.policy(context, &context.inputs().one("weights")?.digest).await?;
@@ -41,7 +41,7 @@ pub(crate) async fn generator(context: &Context, tools: &Tools) -> Result<Made, 
     let known: BTreeMap<&str, f64> =
         scores.tasks.iter().map(|task| (task.task.as_str(), task.score)).collect();
     // Candidates that were drawn together, from one repository and card.
-    let mut together: BTreeMap<Origin, Vec<(Task, f64)>> = BTreeMap::new();
+    let mut together: BTreeMap<Together, Vec<(Task, f64)>> = BTreeMap::new();
     let entries: Vec<_> = context.inputs().entries("candidates").map(|entry| entry.digest).collect();
     for digest in entries {
         let task: Task = super::read(context, &digest).await?;
