@@ -2,8 +2,6 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use serde_json::Value;
-
 use crate::support::{Folder, Run, root};
 
 /// A folder with `tiny.sswe` and its seeds.
