@@ -7,7 +7,8 @@ mod separates;
 mod stable;
 mod well_formed;
 
-use sswe_engine::{Artifact, Context, Fault, Made};
+use sswe_cache::Digest;
+use sswe_engine::{Artifact, Context, Fault, Made, Step};
 
 use crate::artifact::{self, Task, Verdict};
 use crate::pipeline::Tools;
@@ -27,6 +28,12 @@ pub(crate) struct Reject {
 /// Rejects.
 pub(crate) fn reject(reason: &'static str, detail: impl Into<String>) -> Said {
     Ok(Some(Reject { reason, detail: detail.into() }))
+}
+
+/// Names one of several runs of the suite on a candidate: two gates that ask for the same one
+/// get the same one.
+pub(crate) fn run_of(candidate: &Digest, run: u64) -> Step {
+    Step { name: "run", inputs: vec![("task".to_owned(), *candidate)], draw: Some(run), ..Step::default() }
 }
 
 pub(crate) async fn run(context: &Context, tools: &Tools) -> Result<Made, Fault> {

@@ -93,21 +93,19 @@ fn choose<'a, B: Ord + 'a>(
             kept.push(task);
         }
     }
-    // The share is of the selection that comes out, which shrinks as tasks are left out.
-    loop {
-        let most = share_of(kept.len(), rules.per_repo).max(1);
-        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        let before = kept.len();
-        kept.retain(|task| {
-            let count = counts.entry(task.repo.as_str()).or_default();
-            *count += 1;
-            *count <= most
-        });
-        (kept.len()..before).for_each(|_| leave("its repository has its share"));
-        if kept.len() == before {
-            break;
+    // A share of what is left by now, not of what comes out: with few repositories, a share of that
+    // would shrink to nothing.
+    let most = ((kept.len() as f64 * rules.per_repo + 1e-9).floor() as usize).max(1);
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    kept.retain(|task| {
+        let count = counts.entry(task.repo.as_str()).or_default();
+        *count += 1;
+        let is_kept = *count <= most;
+        if !is_kept {
+            leave("its repository has its share");
         }
-    }
+        is_kept
+    });
     let selected = |task: &&Scored| Selected {
         task: task.task.clone(),
         repo: task.repo.clone(),

@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 
 use sswe_cache::Digest;
-use sswe_engine::{Context, Fault, Step};
+use sswe_engine::{Context, Step};
 
 use super::{Said, reject};
-use crate::artifact::{Status, Task};
+use crate::artifact::Task;
 use crate::judge::{self, Statuses};
 use crate::pipeline::Tools;
 use crate::setting;
-use crate::shelf::Shelved;
 
 pub(super) async fn judge(context: &Context, tools: &Tools, digest: &Digest, task: &Task) -> Said {
     let stage = context.stage();
@@ -25,7 +24,7 @@ pub(super) async fn judge(context: &Context, tools: &Tools, digest: &Digest, tas
         return reject("no test notices the bug", "");
     }
     // The null patch: the broken repository as it is.
-    let broken = run(context, tools, &repo, "broken", digest, &task.bug).await?;
+    let broken = judge::statuses(context, tools, &repo, &task.bug, &super::run_of(digest, 0)).await?;
     if must_fail && let Some(id) = task.fail_to_pass.iter().find(|id| passes(&broken, id)) {
         return reject("doing nothing mends a test", id.clone());
     }
@@ -36,7 +35,8 @@ pub(super) async fn judge(context: &Context, tools: &Tools, digest: &Digest, tas
     }
     // The reference: the bug undone, which is the repository as it was.
     if must_pass {
-        let sound = run(context, tools, &repo, "sound", &repo.digest, &BTreeMap::new()).await?;
+        let step = Step { name: "sound", inputs: vec![("repo".to_owned(), repo.digest)], ..Step::default() };
+        let sound = judge::statuses(context, tools, &repo, &BTreeMap::new(), &step).await?;
         let all = || task.fail_to_pass.iter().chain(&task.pass_to_pass);
         if let Some(id) = all().find(|id| !passes(&sound, id)) {
             return reject("the reference does not mend it", id.clone());
@@ -60,16 +60,4 @@ pub(super) async fn judge(context: &Context, tools: &Tools, digest: &Digest, tas
         }
     }
     Ok(None)
-}
-
-async fn run(
-    context: &Context,
-    tools: &Tools,
-    repo: &Shelved,
-    name: &'static str,
-    about: &Digest,
-    changed: &BTreeMap<String, String>,
-) -> Result<BTreeMap<String, Status>, Fault> {
-    let step = Step { name, inputs: vec![("about".to_owned(), *about)], ..Step::default() };
-    judge::statuses(context, tools, repo, changed, &step).await
 }

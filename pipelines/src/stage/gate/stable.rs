@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sswe_cache::Digest;
-use sswe_engine::{Context, Step};
+use sswe_engine::{Context, Fault};
 
 use super::{Said, reject};
 use crate::artifact::{Status, Task};
@@ -19,14 +19,13 @@ pub(super) async fn judge(context: &Context, tools: &Tools, digest: &Digest, tas
     let mut seen: BTreeMap<String, BTreeSet<Status>> = BTreeMap::new();
     for run in 0..runs {
         // Each run is remembered on its own: more runs later cost only what is more.
-        let step = Step {
-            name: "run",
-            settings: vec![("wall".to_owned(), wall.as_millis().to_string())],
-            inputs: vec![("task".to_owned(), *digest)],
-            draw: Some(run),
-            random: false,
+        let step = super::run_of(digest, run);
+        let measured = judge::statuses(context, tools, &repo, &task.bug, &step);
+        // The clock decides nothing: a run that takes longer is tried again.
+        let Ok(statuses) = tokio::time::timeout(wall, measured).await else {
+            return Err(Fault::Infra(format!("a run did not end within {wall:?}: raise `stable.wall`")));
         };
-        let statuses = judge::statuses(context, tools, &repo, &task.bug, &step).await?;
+        let statuses = statuses?;
         for (id, status) in statuses {
             seen.entry(id).or_default().insert(status);
         }
