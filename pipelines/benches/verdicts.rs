@@ -129,6 +129,8 @@ fn bench(tree: &Arc<Tree>, command: &str) -> Bench {
         limits: Limits::default(),
         network: false,
         site: vec![],
+        trusted: vec![],
+        packages: true,
     }
 }
 

@@ -40,8 +40,12 @@ pub struct Bench {
     pub limits: Limits,
     /// Whether it may reach the network of the host.
     pub network: bool,
+    /// Whether code may use the packages that are installed for the interpreter.
+    pub packages: bool,
     /// Folders with further packages.
     pub site: Vec<PathBuf>,
+    /// The tests that are known to pass on the clean tree; empty where none is known yet.
+    pub trusted: Vec<String>,
 }
 
 /// What to find out.

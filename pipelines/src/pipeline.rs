@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use sswe_cache::Digest;
+use sswe_cache::{Digest, Fields};
 use sswe_compiler::plan::{Shape, Stage, StageKind};
 use sswe_engine::{Context, Declaration, Fault, Inputs, Item, Made, Work};
 use tokio::sync::OnceCell;
 
-use crate::artifact::{Env, Suite, Tree};
+use crate::artifact::{Env, Limits, Suite, Tree};
 use crate::harness::{self, Ask, Bench, Harness, Report, Trouble};
 use crate::python::Python;
 use crate::shelf::{Shelf, Shelved, Wanted};
@@ -62,22 +62,32 @@ impl Tools {
         suite: &Suite,
         ask: Ask,
     ) -> Result<Report, Fault> {
-        let found = self.python.version().map_err(Fault::Infra)?;
+        let found = self.python.version().map_err(Fault::Failed)?;
         if found != env.python {
             return Err(Fault::Infra(format!(
                 "this repository was prepared for Python {}, and {found} is here now: build its `env` again",
                 env.python
             )));
         }
+        let Limits { cpus, memory, wall_ms, pids, output, files: most } = &suite.limits;
+        let mut id = Fields::new("sswe.bench.v1");
+        id.digest("repo", digest).text("command", &suite.command).number("network", suite.network.into());
+        env.packages.iter().for_each(|package| {
+            id.text("package", package);
+        });
+        id.number("cpus", (*cpus).into()).number("memory", *memory).number("wall", *wall_ms);
+        id.number("pids", (*pids).into()).number("output", *output).number("files", *most);
         let bench = Bench {
-            id: digest.to_string(),
+            id: id.finish().to_string(),
             tree: files.clone(),
             command: suite.command.clone(),
             limits: suite.limits.clone(),
             network: suite.network,
             site: Vec::new(),
+            trusted: suite.trusted().map(str::to_owned).collect(),
+            packages: !env.packages.is_empty() || suite.command.contains("pytest"),
         };
-        let program = &self.python.facts().map_err(Fault::Infra)?.path;
+        let program = &self.python.facts().map_err(Fault::Failed)?.path;
         let start = || async {
             let python = harness::Python::find(program).await?;
             let jobs = std::thread::available_parallelism().map_or(1, usize::from);
@@ -115,7 +125,15 @@ impl Work for Pipeline {
         };
         // What else runs tests reads the environment that `env` gives.
         let tools = match stage.kind {
-            StageKind::Env => vec![("python".to_owned(), self.tools.python.version().unwrap_or_default())],
+            StageKind::Env => {
+                let python = &self.tools.python;
+                let packages = setting::words(stage, "packages").unwrap_or_default();
+                let packages = packages
+                    .iter()
+                    .map(|name| (format!("package {name}"), python.package(name).unwrap_or_default()));
+                let version = ("python".to_owned(), python.version().unwrap_or_default());
+                std::iter::once(version).chain(packages).collect()
+            }
             _ => Vec::new(),
         };
         Declaration { version, tools, ports: ports.to_vec() }

@@ -54,17 +54,23 @@ impl Python {
         Ok(fields.finish())
     }
 
-    /// Returns whether a package is installed, by the name that `pip` has for it.
-    pub(crate) fn has_package(&self, name: &str) -> bool {
-        let Ok(facts) = self.facts() else { return false };
+    /// Returns an installed package with its version, by the name that `pip` has for it.
+    pub(crate) fn package(&self, name: &str) -> Option<String> {
+        let facts = self.facts().ok()?;
         let bare = name.split(['=', '<', '>', '~', '!', '[', ' ']).next().unwrap_or(name);
         let plain = |text: &str| text.to_lowercase().replace(['-', '.'], "_");
         let wanted = plain(bare);
-        facts.sites.iter().filter_map(|site| std::fs::read_dir(site).ok()).flatten().flatten().any(|entry| {
-            let found = entry.file_name().to_string_lossy().into_owned();
-            let stem = found.strip_suffix(".dist-info").or_else(|| found.strip_suffix(".egg-info"));
-            stem.is_some_and(|stem| plain(stem.split('-').next().unwrap_or(stem)) == wanted)
-        })
+        let entries = facts.sites.iter().filter_map(|site| std::fs::read_dir(site).ok()).flatten().flatten();
+        let mut found: Vec<String> = entries
+            .filter_map(|entry| {
+                let file = entry.file_name().to_string_lossy().into_owned();
+                let stem = file.strip_suffix(".dist-info").or_else(|| file.strip_suffix(".egg-info"))?;
+                let (package, version) = stem.split_once('-').unwrap_or((stem, ""));
+                (plain(package) == wanted).then(|| format!("{bare}=={version}"))
+            })
+            .collect();
+        found.sort();
+        found.into_iter().next()
     }
 }
 

@@ -8,7 +8,7 @@ use sswe_cache::{Digest, Store};
 use sswe_compiler::plan::{Plan, StageKind, StageName};
 use sswe_engine::{Entry, Outputs};
 
-use crate::artifact::{self, Card, Evaluation, Scores, Selection, Verdict};
+use crate::artifact::{self, Card, Evaluation, KnownStatus, Repo, Scores, Selection, Suite, Verdict};
 use crate::statistics::{self, Estimate};
 
 /// A curriculum, round by round.
@@ -16,6 +16,21 @@ use crate::statistics::{self, Estimate};
 pub struct Summary {
     /// The rounds; round 0 is the base.
     pub rounds: Vec<Round>,
+    /// Tests that decide nothing, by repository.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// Tests of a repository that decide nothing: they do not pass each time.
+#[derive(Clone, Debug, Serialize)]
+pub struct LeftOut {
+    /// The repository.
+    pub repo: String,
+    /// How many tests it has.
+    pub tests: usize,
+    /// How many of them are left out, by what they do.
+    pub by_status: BTreeMap<String, usize>,
+    /// Modules that could not be loaded, with the reason.
+    pub unloadable: BTreeMap<String, String>,
 }
 
 /// A round.
@@ -124,6 +139,13 @@ pub fn summary(plan: &Plan, reader: Reader<'_>) -> Result<Summary, String> {
     let mut rounds: BTreeMap<u32, Round> = BTreeMap::new();
     let mut base: BTreeMap<String, Vec<Evaluation>> = BTreeMap::new();
     let mut cards_before: BTreeSet<String> = BTreeSet::new();
+    let mut left_out = Vec::new();
+    for stage in plan.stages.iter().filter(|stage| stage.kind == StageKind::Baseline) {
+        for repo in reader.read_all::<Repo>(&stage.name, "repo")? {
+            let name = stage.name.0.rsplit('/').nth(1).unwrap_or_default().to_owned();
+            left_out.extend(repo.suite.and_then(|suite| left_out_of(name, suite)));
+        }
+    }
     for stage in &plan.stages {
         let name = &stage.name;
         let Some(number) = stage.round.filter(|_| reader.has(name)) else { continue };
@@ -200,5 +222,21 @@ pub fn summary(plan: &Plan, reader: Reader<'_>) -> Result<Summary, String> {
             | StageKind::Stop => (),
         }
     }
-    Ok(Summary { rounds: rounds.into_values().collect() })
+    Ok(Summary { rounds: rounds.into_values().collect(), left_out })
+}
+
+/// Counts the tests of a suite that decide nothing, if there are any.
+fn left_out_of(repo: String, suite: Suite) -> Option<LeftOut> {
+    let mut by_status: BTreeMap<String, usize> = BTreeMap::new();
+    for test in suite.tests.values() {
+        let what = match test.status {
+            KnownStatus::Passed => continue,
+            KnownStatus::Failed => "failing",
+            KnownStatus::Skipped => "skipped",
+            KnownStatus::Flaky => "flaky",
+        };
+        *by_status.entry(what.to_owned()).or_default() += 1;
+    }
+    let is_any = !by_status.is_empty() || !suite.unloadable.is_empty();
+    is_any.then_some(LeftOut { repo, tests: suite.tests.len(), by_status, unloadable: suite.unloadable })
 }

@@ -188,7 +188,8 @@ pub(crate) struct Fix {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Show {
-    /// Paths of settings or blocks, and the file (a name that ends in .sswe, or `-`)
+    /// Paths of settings or blocks, and the file (a name that ends in .sswe, or `-`); or run, cards,
+    /// tasks or traces, with an id: what a build made
     #[arg(value_name = "PATH|FILE")]
     pub(crate) what: Vec<String>,
     /// Show settings that nothing sets, too

@@ -2,15 +2,25 @@
 
 use std::collections::BTreeMap;
 
-use sswe_pipelines::summary::{Gate, Interval, Round, Summary};
+use sswe_pipelines::summary::{Gate, Interval, LeftOut, Round, Summary};
 
 use crate::style;
 
 /// Draws what each round came to; nothing when no round did anything yet.
 pub(crate) fn table(summary: &Summary) -> String {
+    let mut out = String::new();
+    for LeftOut { repo, tests, by_status, unloadable } in &summary.left_out {
+        let what: Vec<String> = by_status.iter().map(|(what, count)| format!("{count} {what}")).collect();
+        if !what.is_empty() {
+            out.push_str(&format!("{repo}: of {tests} tests, {} are left out\n", what.join(", ")));
+        }
+        for (module, reason) in unloadable {
+            out.push_str(&format!("{repo}: `{module}` cannot be loaded: {reason}\n"));
+        }
+    }
     let rounds: Vec<&Round> = summary.rounds.iter().filter(|round| is_filled(round)).collect();
     if rounds.is_empty() {
-        return String::new();
+        return out;
     }
     let gates = columns(&rounds, |round| round.gates.iter().map(|gate| gate.name.clone()).collect());
     let exams = columns(&rounds, |round| round.evaluations.iter().map(|one| one.on.clone()).collect());
@@ -38,7 +48,7 @@ pub(crate) fn table(summary: &Summary) -> String {
         row.extend(exams.iter().map(|exam| measured(round, exam)));
         rows.push(row);
     }
-    let mut out = aligned(&rows);
+    out.push_str(&aligned(&rows));
     for round in &rounds {
         let rejects: Vec<String> = round.gates.iter().filter_map(rejected).collect();
         if !rejects.is_empty() {
@@ -152,7 +162,7 @@ mod tests {
             trained: Some((17, 2)),
             evaluations: vec![measured(0.35, Some(0.05))],
         };
-        let text = table(&Summary { rounds: vec![base, first] });
+        let text = table(&Summary { rounds: vec![base, first], left_out: Vec::new() });
         assert_eq!(
             text,
             "round  drawn  separates  cards     scored                   trained       fresh resolved\n\

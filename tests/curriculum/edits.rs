@@ -30,16 +30,18 @@ struct Shape {
     valid: &'static str,
     comment: usize,
     word: &'static str,
+    gate: &'static str,
+    group: &'static str,
 }
 
 impl Shape {
     fn text(&self) -> String {
-        let Shape { runs, digits, order, mode, select, rounds, valid, comment, word: _ } = self;
-        let own = ["picky\n    no_todo", "no_todo\n    picky"][*order];
+        let Shape { runs, digits, order, mode, select, rounds, valid, comment, word: _, gate, group } = self;
+        let own = [format!("{gate}\n    no_todo"), format!("no_todo\n    {gate}")][*order].clone();
         let note = "# noted\n".repeat(*comment);
         format!(
             "sswe 1\n{note}
-gate picky {{ run = 'case $(md5sum < \"$CANDIDATE\") in [{digits}]*) exit 0 ;; *) exit 1 ;; esac', cost = static }}
+gate {gate} {{ run = 'case $(md5sum < \"$CANDIDATE\") in [{digits}]*) exit 0 ;; *) exit 1 ;; esac', cost = static }}
 gate no_todo {{ run = '! grep -q TODO \"$CANDIDATE\"', cost = static }}
 seeds core {{ dir \"seeds/ledger\" {{ test = 'python -m unittest' }} }}
 seeds exam {{ dir \"seeds/slots\" {{ test = 'python -m unittest' }} }}
@@ -51,7 +53,7 @@ curriculum main {{
   bootstrap {{ tasks = 3 }}
   solve {{ attempts = 3 }}
   distill {{ coverage = 1 }}
-  generate {{ valid = {valid}, group = 2 }}
+  generate {{ valid = {valid}, group = {group} }}
   gates {{
     well_formed
     grounded
@@ -79,8 +81,10 @@ curriculum main {{
             }
             7 => self.rounds = random.of(&["1", "2"]),
             8 => self.valid = random.of(&["2", "3"]),
-            _ => match random.below(3) {
+            _ => match random.below(5) {
                 0 => self.comment += 1,
+                1 => self.gate = random.of(&["picky", "fussy"]),
+                2 => self.group = random.of(&["2", "3"]),
                 _ => self.word = random.of(&["posted", "booked", "entered"]),
             },
         }
@@ -103,6 +107,8 @@ fn incremental_equals_clean() {
         valid: "2",
         comment: 0,
         word: "posted",
+        gate: "picky",
+        group: "2",
     };
     let readme = "seeds/ledger/ledger/notes.py";
     let (mut changed, mut last) = (0, None);
@@ -166,4 +172,35 @@ fn scores_are_taken_from_gradients_that_are_there() {
     let second = site.built("store", "");
     assert_eq!(second.of("main/r1/gradient"), 0, "{:?}", second.stages);
     assert_eq!(second.of("main/r1/score"), 1);
+}
+
+#[test]
+fn names_and_places_reach_no_artifact() {
+    let site = Site::tiny();
+    site.edit("tiny.sswe", "    separates\n", "    own\n    separates\n");
+    site.edit("tiny.sswe", "model base", "gate own { run = 'true' }\n\nmodel base");
+    site.edit("tiny.sswe", "seed   = 1", "seed = 1, rounds = 1");
+    site.built("store", "");
+    let text = site.folder.read("tiny.sswe").replace(" own", " mine").replace("group = 4", "group = 3");
+    site.write("tiny.sswe", &text);
+    let (second, fresh) = (site.built("store", ""), site.built("fresh", ""));
+    assert_eq!(second.digests, fresh.digests);
+    assert_eq!(second.result, fresh.result);
+}
+
+#[test]
+fn equal_repositories_are_one_piece_of_work() {
+    let site = Site::tiny();
+    let text = site.folder.read("tiny.sswe").replace(
+        "seeds core { dir \"seeds/ledger\" { test = 'python -m unittest' } }",
+        "seeds core {\n  dir \"seeds/ledger\" { test = 'python -m unittest' }\n  dir \"seeds/again\" { test = 'python -m unittest tests.test_money' }\n}",
+    );
+    site.write("tiny.sswe", &text);
+    site.copy_seed("ledger", "again");
+    let built = site.built("store", "--until main/r0/warm_start");
+    assert_eq!(built.digests["main/seed/ledger/pin"], built.digests["main/seed/again/pin"]);
+    // The same files under another command are another baseline, in one process or in two.
+    let other = site.built("other", "--until main/seed/again/baseline");
+    assert_eq!(built.digests["main/seed/again/baseline"], other.digests["main/seed/again/baseline"]);
+    assert_ne!(built.digests["main/seed/again/baseline"], built.digests["main/seed/ledger/baseline"]);
 }

@@ -423,7 +423,7 @@ static GENERATE: Block = Block {
         key("group", Type::Int, "Candidates drawn together from one repository and card.")
             .default("8")
             .within("1..1024"),
-        key("per_card", Type::Range(&Type::Int), "Valid tasks that one card may give.").default("1..200"),
+        key("per_card", Type::Range(&Type::Int), "Valid tasks that one card may give: so few cards are taken up that each can have the least, and no more candidates are drawn from one than the most.").default("1..200"),
         key("dedupe", Type::Ratio, "Candidates more similar than this are one candidate.")
             .default("90%")
             .within("0%..100%"),

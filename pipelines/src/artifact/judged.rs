@@ -10,7 +10,7 @@ pub struct Verdict {
     pub schema: String,
     /// The digest of the candidate.
     pub task: String,
-    /// The gate.
+    /// What sort of gate: one of the built-in ones, or `run`.
     pub gate: String,
     /// Whether the candidate passes. Broken surroundings are no verdict.
     pub pass: bool,

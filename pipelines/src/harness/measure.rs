@@ -27,7 +27,12 @@ pub(super) async fn baseline(
     bench: &Bench,
     policy: &Policy,
 ) -> Result<Baseline, Trouble> {
-    let ask = Ask::default();
+    // A test that loops on the clean tree is not asked again in every process.
+    let tests = match bench.trusted.as_slice() {
+        [] => Tests::All,
+        trusted => Tests::Only(trusted.to_vec()),
+    };
+    let ask = Ask { tests, ..Ask::default() };
     let report = Run::new(server, bench, policy, &Baseline::default(), &ask).all().await?;
     if let (Some(why), true) = (&report.broken, report.plan.is_empty()) {
         return Err(Trouble::Refused(format!(

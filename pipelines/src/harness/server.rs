@@ -98,7 +98,11 @@ impl Server {
         };
         let program = python.program.display().to_string();
         let start = Start {
-            argv: vec![program, "-s".to_owned(), "/harness/serve.py".to_owned()],
+            // Without `site`, nothing is there that the environment does not name.
+            argv: match bench.packages {
+                true => vec![program, "-s".to_owned(), "/harness/serve.py".to_owned()],
+                false => vec![program, "-sS".to_owned(), "/harness/serve.py".to_owned()],
+            },
             env,
             fixed,
             scratch: vec!["/base".to_owned(), "/pyc".to_owned()],

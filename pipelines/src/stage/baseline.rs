@@ -54,18 +54,6 @@ pub(crate) async fn run(context: &Context, tools: &Tools) -> Result<Made, Fault>
     if suite.trusted().next().is_none() {
         return Err(Fault::Failed(hopeless(&suite, &seen)));
     }
-    let left_out: BTreeMap<&str, KnownStatus> = suite
-        .tests
-        .iter()
-        .filter(|(_, test)| test.status != KnownStatus::Passed)
-        .map(|(id, test)| (id.as_str(), test.status))
-        .collect();
-    for (module, reason) in &suite.unloadable {
-        tracing::warn!(stage = %stage.name, module, reason, "a test module cannot be loaded: left out");
-    }
-    for (id, status) in left_out {
-        tracing::warn!(stage = %stage.name, test = id, ?status, "a test is left out");
-    }
     let repo = Repo { env: Some(env), suite: Some(suite), ..repo };
     let artifact = Artifact::new("repo", artifact::encode(&repo)).sidecar(artifact::encode(&times));
     Ok(Made { artifacts: vec![artifact], ..Made::default() })

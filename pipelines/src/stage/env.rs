@@ -18,19 +18,24 @@ pub(crate) async fn run(context: &Context, python: &Python) -> Result<Made, Faul
     let packages: Vec<String> = packages.into_iter().map(str::to_owned).collect();
     let library = python.clone();
     let digest = tokio::task::spawn_blocking(move || library.library_digest()).await;
-    let library = digest.map_err(|error| Fault::Infra(error.to_string()))?.map_err(Fault::Infra)?;
-    if let Some(missing) = packages.iter().find(|name| !python.has_package(name)) {
-        return Err(Fault::Failed(format!(
-            "package `{missing}` is not installed for {}: install it there, or leave it out of `packages`",
-            python.facts().map_err(Fault::Infra)?.path.display()
-        )));
+    let library = digest.map_err(|error| Fault::Infra(error.to_string()))?.map_err(Fault::Failed)?;
+    let mut found = Vec::with_capacity(packages.len());
+    for name in packages {
+        let Some(package) = python.package(&name) else {
+            return Err(Fault::Failed(format!(
+                "package `{name}` is not installed for {}: install it there, or leave it out of `packages`",
+                python.facts().map_err(Fault::Failed)?.path.display()
+            )));
+        };
+        found.push(package);
     }
+    found.sort();
     let env = Env {
         schema: "env/1".to_owned(),
         backend: backend.to_owned(),
-        python: python.version().map_err(Fault::Infra)?,
+        python: python.version().map_err(Fault::Failed)?,
         library: library.to_string(),
-        packages,
+        packages: found,
     };
     Ok(Made { artifacts: vec![Artifact::new("env", artifact::encode(&env))], ..Made::default() })
 }

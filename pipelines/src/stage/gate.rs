@@ -53,15 +53,16 @@ pub(crate) async fn run(context: &Context, tools: &Tools) -> Result<Made, Fault>
     let verdict = Verdict {
         schema: "verdict/1".to_owned(),
         task: digest.to_string(),
-        gate: stage.name.0.rsplit("gates.").next().unwrap_or(gate).to_owned(),
+        gate: gate.to_owned(),
         pass: reason.is_empty(),
         reason,
         detail,
     };
-    let name = context.item().map_or_else(String::new, |item| item.name().to_owned());
-    let mut artifacts = vec![Artifact::new("funnel", artifact::encode(&verdict)).named(name.clone())];
+
+    // Neither is named here: what an item is called is no part of its key.
+    let mut artifacts = vec![Artifact::new("funnel", artifact::encode(&verdict))];
     if verdict.pass {
-        artifacts.push(Artifact::passed("accepted", digest).named(name));
+        artifacts.push(Artifact::passed("accepted", digest));
     }
     Ok(Made { artifacts, ..Made::default() })
 }

@@ -47,9 +47,8 @@ pub(crate) fn draw(stage: &Stage, inputs: &Inputs, ordinal: u64) -> Result<Optio
     content.extend(inputs.entries("weights").map(|weights| ("weights".to_owned(), weights.digest)));
     let mut name = repo.digest.short();
     if let Some(card) = cards.get(at) {
-        // No more draws than the card may give tasks, over all repositories.
-        let drawn = draw * repos.len() as u64;
-        if largest.is_some_and(|largest| drawn as f64 >= largest * DRAWS_FOR_EACH as f64) {
+        // No more candidates than the card may give tasks, over all repositories.
+        if largest.is_some_and(|largest| (draw + 1) as f64 > (largest / repos.len() as f64).max(1.0)) {
             return Ok(None);
         }
         content.push(("cards".to_owned(), card.digest));

@@ -74,7 +74,7 @@ fn read_folder(folder: &Path, inside: &str, tree: &mut Tree, bytes: &mut u64) ->
                 )));
             }
             let content = fs::read(&path).map_err(|error| unreadable(&path, error))?;
-            let is_program = about.permissions().mode() & 0o111 != 0;
+            let is_program = about.permissions().mode() & 0o100 != 0;
             tree.insert(inner, File::new(content, is_program))
                 .map_err(|error| Fault::Failed(error.to_string()))?;
         }

@@ -38,9 +38,18 @@ pub(crate) async fn run(context: &Context) -> Result<Made, Fault> {
         }
         earlier.truncate(wanted);
     }
+    let known: BTreeSet<_> = chosen.iter().filter_map(|task| bugs.get(&task.task)).cloned().collect();
     for entry in earlier {
         let task: Task = super::read(context, &entry.digest).await?;
-        chosen.push(Selected { task: entry.digest.to_string(), repo: task.repo, score: 0.0, earlier: true });
+        // The same bug under another card is the same task.
+        if !known.contains(&(task.repo.clone(), task.bug)) {
+            chosen.push(Selected {
+                task: entry.digest.to_string(),
+                repo: task.repo,
+                score: 0.0,
+                earlier: true,
+            });
+        }
     }
     chosen.sort_by(|a, b| a.task.cmp(&b.task));
 

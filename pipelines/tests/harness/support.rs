@@ -15,7 +15,16 @@ pub(crate) fn bench(command: &str, files: &[(&str, &str)]) -> Bench {
     }
     let limits = Limits { wall_ms: 30_000, memory: 1 << 30, pids: 32, files: 16 << 20, ..Limits::default() };
     let id = format!("{command} {files:?}");
-    Bench { id, tree: Arc::new(tree), command: command.to_owned(), limits, network: false, site: vec![] }
+    Bench {
+        id,
+        tree: Arc::new(tree),
+        command: command.to_owned(),
+        limits,
+        network: false,
+        site: vec![],
+        trusted: vec![],
+        packages: true,
+    }
 }
 
 pub(crate) async fn harness() -> Harness {

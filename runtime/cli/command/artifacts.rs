@@ -114,7 +114,7 @@ impl Shown<'_> {
                     let evidence = &card.evidence;
                     let _ = writeln!(
                         out,
-                        "r{}  {}  {:<44}  {} tasks: {} passed, {} partial, {} failed",
+                        "r{}  {}  {:<44}  tasks {}: {} passed, {} partial, {} failed",
                         stage.round.unwrap_or(0),
                         digest.short(),
                         card.name,

@@ -46,15 +46,23 @@ pub(super) async fn judge(context: &Context, tools: &Tools, task: &Task) -> Said
     };
     let outcome = Native.run(action).await.map_err(|error| Fault::Infra(error.to_string()))?;
     if outcome.stopped == Some(Stop::Wall) {
-        return Err(Fault::Infra(format!("`{}` did not end within {wall:?}", stage.name)));
+        return Err(Fault::Infra(format!(
+            "`{}` did not end within {wall:?}: raise `wall` of the gate",
+            stage.name
+        )));
+    }
+    let said = String::from_utf8_lossy(&outcome.stderr);
+    let said = said.lines().next().unwrap_or_default().trim();
+    if let Some(stop) = outcome.stopped {
+        return Err(Fault::Failed(format!("its command reached a limit of the sandbox ({stop:?}): {said}")));
     }
     match outcome.exit {
         Exit::Code(0) => Ok(None),
-        Exit::Code(127) => {
-            let said = String::from_utf8_lossy(&outcome.stderr);
-            Err(Fault::Failed(format!("the shell does not find a program of the gate: {}", said.trim())))
+        Exit::Code(126 | 127) => Err(Fault::Failed(format!("its command cannot be run: {said}"))),
+        Exit::Code(2) if said.to_lowercase().contains("syntax error") => {
+            Err(Fault::Failed(format!("its command is no shell command: {said}")))
         }
-        Exit::Code(code) => reject("its command says no", format!("exit code {code}")),
+        Exit::Code(code) => reject("its command says no", format!("exit code {code}: {said}")),
         Exit::Signal(signal) => reject("its command was killed", format!("signal {signal}")),
     }
 }

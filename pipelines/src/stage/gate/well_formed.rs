@@ -5,7 +5,7 @@ use sswe_engine::{Context, Fault};
 use super::{Said, reject};
 use crate::artifact::Task;
 use crate::pipeline::Tools;
-use crate::{diff, setting};
+use crate::{diff, rewriter, setting};
 
 pub(super) async fn judge(context: &Context, tools: &Tools, task: &Task) -> Said {
     let stage = context.stage();
@@ -20,6 +20,9 @@ pub(super) async fn judge(context: &Context, tools: &Tools, task: &Task) -> Said
     }
     if task.statement.trim().is_empty() {
         return reject("it has no statement", "");
+    }
+    if let Some(leak) = rewriter::leaks(&task.statement, &task.observed, &task.planted) {
+        return reject("its statement gives the fix away", leak);
     }
     if task.bug.is_empty() {
         return reject("it changes nothing", "");

@@ -171,7 +171,9 @@ impl<W: Work> Dispatch<'_, W> {
         let mut tally = Tally::default();
         self.tallies.iter().for_each(|stage| tally.add(*stage));
         let failed = tally.failed + tally.infra > 0
-            || self.stages.iter().any(|stage| matches!(stage, Progress::Failed));
+            || self.stages.iter().any(|stage| matches!(stage, Progress::Failed))
+            // Nothing stopped it, and yet it did not end: never to be called done.
+            || (self.halt.is_none() && self.stages.iter().any(|stage| matches!(stage, Progress::Active(_))));
         let end = match self.halt {
             Some(Halt::Interrupted) => End::Interrupted,
             _ if self.offline => End::Offline,

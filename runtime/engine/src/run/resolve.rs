@@ -167,6 +167,11 @@ impl<W: Work> Dispatch<'_, W> {
             Shape::One | Shape::Gather | Shape::Stop => {
                 self.log_event(started(Some(1), 0))?;
                 self.active(index).left = 1;
+                // Another stage may be the same action: equal repositories, equal pins.
+                if let Some(flight) = self.flights.get_mut(&key) {
+                    flight.waiters.push(Waiter::Whole(index));
+                    return Ok(());
+                }
                 let flight = Flight {
                     node: index,
                     label: "".into(),

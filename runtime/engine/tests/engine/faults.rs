@@ -150,3 +150,19 @@ fn a_stage_that_cannot_unfold_fails() {
     let told = build(&scratch.store(), &Script::new(&plan));
     assert_eq!(told.finished.end, End::Failed);
 }
+
+#[test]
+fn two_stages_that_are_one_action_both_end() {
+    let scratch = Scratch::new();
+    let script = Script::new(
+        "main/r1/pin.a one make=2
+        main/r1/pin.b one make=2
+        main/r1/train.a gather traces<main/r1/pin.a
+        main/r1/train.b gather traces<main/r1/pin.b",
+    );
+    let told = build(&scratch.store(), &script);
+    assert_eq!(told.finished.end, End::Done);
+    assert!(told.finished.result.is_some());
+    // What is the same runs once.
+    assert_eq!(script.take_ran().values().sum::<usize>(), 2);
+}
