@@ -165,8 +165,8 @@ mod tests {
         let text = table(&Summary { rounds: vec![base, first], left_out: Vec::new() });
         assert_eq!(
             text,
-            "round  drawn  separates  cards     scored                   trained       fresh resolved\n\
-             base                                                                    30.0 % (25.0 to 35.0)\n\
+            "round  drawn  separates  cards    scored                   trained       fresh resolved\n\
+             base                                                                     30.0 % (25.0 to 35.0)\n\
              1      20     17         9 +9 -0  17 (12 with a gradient)  17 (2 again)  35.0 % (30.0 to 40.0)\n\
              round 1 rejected: separates 3 no test notices the bug\n\
              fresh over 60 tasks, round 1 against the base: +5.0 (+0.0 to +10.0) points; any of k: 55.0 % (50.0 to 60.0), \
