@@ -75,6 +75,15 @@ pub struct Reward {
     pub kept: f64,
 }
 
+impl Reward {
+    /// Returns what an attempt earned.
+    pub fn of(&self, counts: Counts) -> f64 {
+        let Reward { all_pass, fixed, kept } = *self;
+        let parts = parts(&Earned::Counts(counts));
+        parts.iter().zip([all_pass, fixed, kept]).map(|(part, weight)| part.share() * weight).sum()
+    }
+}
+
 impl Default for Reward {
     fn default() -> Reward {
         Reward { all_pass: 0.5, fixed: 0.3, kept: 0.2 }
@@ -148,11 +157,8 @@ pub fn advantages(earned: &[Earned], loss: &Loss) -> Vec<f64> {
         Method::Grpo => {
             let rewards: Vec<f64> = earned
                 .iter()
-                .zip(&parts)
-                .map(|(earned, parts)| match earned {
-                    Earned::Counts(_) => {
-                        parts.iter().zip(weights).map(|(part, weight)| part.share() * weight).sum()
-                    }
+                .map(|earned| match earned {
+                    Earned::Counts(counts) => loss.reward.of(*counts),
                     Earned::Score(score) => *score,
                 })
                 .collect();

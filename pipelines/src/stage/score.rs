@@ -8,7 +8,7 @@ use sswe_kernels::{Status, Sums, cpu};
 
 use super::digest;
 use super::gradient::reward;
-use crate::artifact::{self, Counts, GradientHead, Scored, Scores, decode_gradient};
+use crate::artifact::{self, GradientHead, Scored, Scores, decode_gradient};
 use crate::rewriter::Reward;
 use crate::setting;
 
@@ -59,17 +59,9 @@ async fn plain(context: &Context, mode: &str, scores: &mut Scores) -> Result<(),
     Ok(())
 }
 
-/// What an attempt earned.
-fn earned(counts: Counts, reward: &Reward) -> f64 {
-    let share = |part: u32, all: u32| if all == 0 { 1.0 } else { f64::from(part) / f64::from(all) };
-    reward.all_pass * f64::from(u8::from(counts.is_resolved()))
-        + reward.fixed * share(counts.fixed, counts.failing)
-        + reward.kept * share(counts.kept, counts.passing)
-}
-
 /// The variance of what the attempts earned.
 fn variance(group: &artifact::Attempts, reward: &Reward) -> f64 {
-    let rewards: Vec<f64> = group.picks.iter().map(|pick| earned(pick.counts, reward)).collect();
+    let rewards: Vec<f64> = group.picks.iter().map(|pick| reward.of(pick.counts)).collect();
     let n = rewards.len().max(1) as f64;
     let mean = rewards.iter().sum::<f64>() / n;
     rewards.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / n
