@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sswe_cache::{Digest, Fields};
+use sswe_cache::Fields;
 use sswe_engine::{Artifact, Context, Fault, Step};
 
 use crate::artifact::{self, Counts, Feedback, Outcome, Status, Task};
@@ -44,16 +44,19 @@ pub(crate) async fn attempt(
     context: &Context,
     tools: &Tools,
     repo: &Shelved,
-    about: (&Digest, &Task),
+    task: &Task,
     edited: (&str, &str, &str),
 ) -> Result<Feedback, Fault> {
-    let (digest, task) = about;
     let (path, function, text) = edited;
     let mut said = Fields::new("sswe.edit.v1");
     said.text("path", path).text("text", text);
     let step = Step {
         name: "attempt",
-        inputs: vec![("edit".to_owned(), said.finish()), ("task".to_owned(), *digest)],
+        inputs: vec![
+            ("edit".to_owned(), said.finish()),
+            ("face".to_owned(), task.face()),
+            ("hidden".to_owned(), task.hidden()),
+        ],
         ..Step::default()
     };
     let work = async {

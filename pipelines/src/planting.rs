@@ -2,23 +2,57 @@
 
 use std::collections::BTreeMap;
 
-use sswe_engine::Fault;
+use sswe_cache::Digest;
+use sswe_engine::{Artifact, Context, Fault, Step};
 
-use crate::artifact::{Covered, Failure, LOOPS, Observed, Plant, Status, Task, TestResult};
+use crate::artifact::{self, Covered, Failure, LOOPS, Observed, Plant, Status, Task, TestResult};
 use crate::harness::Report;
 use crate::judge;
 use crate::pipeline::Tools;
 use crate::rewriter::{self, Edit};
 use crate::shelf::Shelved;
 
-/// Plants an edit in a repository and looks at what breaks.
+/// Plants an edit in a repository and looks at what breaks. What breaks is remembered: it is the
+/// same whoever plants the edit, and why.
 pub(crate) async fn plant(
+    context: &Context,
     tools: &Tools,
     repo: &Shelved,
     edit: &Edit,
     card: Option<String>,
     group: u64,
 ) -> Result<Task, Fault> {
+    let step = Step {
+        name: "plant",
+        settings: vec![
+            ("path".to_owned(), edit.path.to_string()),
+            ("start".to_owned(), edit.start.to_string()),
+            ("before".to_owned(), edit.before.clone()),
+            ("after".to_owned(), edit.after.clone()),
+        ],
+        inputs: vec![("repo".to_owned(), repo.digest)],
+        ..Step::default()
+    };
+    let work = async {
+        let task = look(tools, repo, edit).await?;
+        Ok(vec![Artifact::new("task", artifact::encode(&task))])
+    };
+    let bodies = context.step(&step, work).await?;
+    let body = bodies.get("task").map(Vec::as_slice).unwrap_or_default();
+    let task: Task = artifact::decode(body).map_err(Fault::Failed)?;
+    Ok(Task { planted: Plant { card, group, ..task.planted }, ..task })
+}
+
+/// Names a run of the suite on a bug: whoever asks for the same one gets the same one.
+pub(crate) fn run_of(task: &Task, run: u64) -> Result<Step, Fault> {
+    let inputs = vec![
+        ("bug".to_owned(), Digest::of(&artifact::encode(&task.bug))),
+        ("repo".to_owned(), crate::stage::digest(&task.repo)?),
+    ];
+    Ok(Step { name: "run", inputs, draw: Some(run), ..Step::default() })
+}
+
+async fn look(tools: &Tools, repo: &Shelved, edit: &Edit) -> Result<Task, Fault> {
     let old = repo.files.text(&edit.path).unwrap_or_default();
     let bug = BTreeMap::from([(edit.path.to_string(), edit.apply(old).unwrap_or_else(|| old.to_owned()))]);
     let (report, lines) = judge::observe(tools, repo, &bug).await?;
@@ -35,8 +69,8 @@ pub(crate) async fn plant(
         before: edit.before.clone(),
         after: edit.after.clone(),
         start: edit.start,
-        card,
-        group,
+        card: None,
+        group: 0,
     };
     Ok(Task {
         schema: "task/1".to_owned(),

@@ -120,13 +120,9 @@ impl Shelf {
     }
 
     /// Returns what a Solver chooses from on a task.
-    pub(crate) async fn repairs(
-        &self,
-        context: &Context,
-        digest: &Digest,
-        task: &Task,
-    ) -> Result<Arc<Choices>, Fault> {
-        if let Some(known) = open(&self.repairs).get(digest) {
+    pub(crate) async fn repairs(&self, context: &Context, task: &Task) -> Result<Arc<Choices>, Fault> {
+        let face = task.face();
+        if let Some(known) = open(&self.repairs).get(&face) {
             return Ok(known);
         }
         let repo = self.repo(context, &stage::digest(&task.repo)?).await?;
@@ -136,7 +132,7 @@ impl Shelf {
             rewriter::repairs(&Scene::new(&source, &observed))
         });
         let choices = choices.await?;
-        Ok(open(&self.repairs).keep(TASKS, *digest, choices))
+        Ok(open(&self.repairs).keep(TASKS, face, choices))
     }
 
     /// Returns the bugs that a Generator chooses from in a repository.

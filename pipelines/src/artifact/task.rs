@@ -52,6 +52,11 @@ impl Task {
         fields.finish()
     }
 
+    /// Returns the digest of the tests that judge an attempt, which no Solver sees.
+    pub fn hidden(&self) -> Digest {
+        Digest::of(&super::encode(&(&self.fail_to_pass, &self.pass_to_pass)))
+    }
+
     /// Returns whether some test did not come to an end on the bug: what the others do is unknown.
     pub fn loops(&self) -> bool {
         self.observed.failures.iter().any(|failure| failure.exception == LOOPS)

@@ -3,6 +3,7 @@
 use rand_core::RngCore;
 
 use super::edit::{Edit, Kind};
+use super::hash;
 use super::policy::{Policy, WEIGHTS};
 
 /// Which of its two tasks the model does. The hats share no weights: planting bugs must not
@@ -144,15 +145,15 @@ impl Choices {
     /// `o`-th draw of a group is the `o`-th of these. An edit that is at least as similar as
     /// `dedupe` to an earlier one of the group is left out.
     ///
-    /// The random stream is the group's: each draw can be computed alone.
+    /// The random stream is the group's: each draw can be computed alone. Its numbers go with the
+    /// edits and not with their places, so that other weights, or a card that changed a little,
+    /// mostly draw the same.
     pub fn draws(&self, policy: &Policy, random: &mut impl RngCore, most: usize, dedupe: f64) -> Vec<Pick> {
         let logs = self.distribution(policy).logs;
+        let seed = random.next_u64();
         // The order by log-probability plus Gumbel noise is that of drawing one after the other.
-        let mut order: Vec<(f64, usize)> = logs
-            .iter()
-            .enumerate()
-            .map(|(index, log)| (log - libm::log(-libm::log(unit(random))), index))
-            .collect();
+        let noisy = |(index, log): (usize, &f64)| (log + gumbel(seed, identity(&self.edits[index])), index);
+        let mut order: Vec<(f64, usize)> = logs.iter().enumerate().map(noisy).collect();
         order.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         let mut kept: Vec<Pick> = Vec::new();
         for (_, index) in order {
@@ -179,19 +180,14 @@ impl Distribution {
     }
 
     /// Draws an edit; none when there is nothing to choose.
+    ///
+    /// The one with the highest log-probability plus Gumbel noise: with the same stream, another
+    /// distribution gives another edit only about as often as the two differ.
     pub fn sample(&self, random: &mut impl RngCore) -> Option<Pick> {
-        let mut left = unit(random);
-        let mut last = None;
-        for (index, log) in self.logs.iter().enumerate() {
-            let pick = Pick { index, log_probability: *log };
-            left -= libm::exp(*log);
-            if left < 0.0 {
-                return Some(pick);
-            }
-            last = Some(pick);
-        }
-        // Rounding may leave a rest: it belongs to the last.
-        last
+        let seed = random.next_u64();
+        let noisy = |(index, log): (usize, &f64)| (log + gumbel(seed, index as u64), index);
+        let (_, index) = self.logs.iter().enumerate().map(noisy).max_by(|a, b| a.0.total_cmp(&b.0))?;
+        Some(Pick { index, log_probability: self.logs[index] })
     }
 }
 
@@ -208,9 +204,17 @@ pub fn similarity(a: &Edit, b: &Edit) -> f64 {
         + same(a.after == b.after, 0.15)
 }
 
-/// Returns a number between 0 and 1, never either.
-fn unit(random: &mut impl RngCore) -> f64 {
-    ((random.next_u64() >> 12) as f64 + 0.5) / (1_u64 << 52) as f64
+/// Returns what tells an edit from the others of a repository.
+fn identity(edit: &Edit) -> u64 {
+    let place = hash::mix(hash::text(&edit.path), u64::from(edit.start));
+    hash::mix(place, hash::mix(hash::text(&edit.before), hash::text(&edit.after)))
+}
+
+/// Returns a number of the standard Gumbel distribution, always the same for the same arguments.
+fn gumbel(seed: u64, which: u64) -> f64 {
+    // Between 0 and 1, never either.
+    let unit = ((hash::mix(hash::mix(seed, which), seed) >> 12) as f64 + 0.5) / (1_u64 << 52) as f64;
+    -libm::log(-libm::log(unit))
 }
 
 /// Returns how many edits there are of each kind.

@@ -7,8 +7,7 @@ mod separates;
 mod stable;
 mod well_formed;
 
-use sswe_cache::Digest;
-use sswe_engine::{Artifact, Context, Fault, Made, Step};
+use sswe_engine::{Artifact, Context, Fault, Made};
 
 use crate::artifact::{self, Task, Verdict};
 use crate::pipeline::Tools;
@@ -30,12 +29,6 @@ pub(crate) fn reject(reason: &'static str, detail: impl Into<String>) -> Said {
     Ok(Some(Reject { reason, detail: detail.into() }))
 }
 
-/// Names one of several runs of the suite on a candidate: two gates that ask for the same one
-/// get the same one.
-pub(crate) fn run_of(candidate: &Digest, run: u64) -> Step {
-    Step { name: "run", inputs: vec![("task".to_owned(), *candidate)], draw: Some(run), ..Step::default() }
-}
-
 pub(crate) async fn run(context: &Context, tools: &Tools) -> Result<Made, Fault> {
     let stage = context.stage();
     let digest = context.inputs().one("candidates")?.digest;
@@ -44,8 +37,8 @@ pub(crate) async fn run(context: &Context, tools: &Tools) -> Result<Made, Fault>
     let said = match gate {
         "well_formed" => well_formed::judge(context, tools, &task).await?,
         "grounded" => grounded::judge(context, tools, &task).await?,
-        "stable" => stable::judge(context, tools, &digest, &task).await?,
-        "separates" => separates::judge(context, tools, &digest, &task).await?,
+        "stable" => stable::judge(context, tools, &task).await?,
+        "separates" => separates::judge(context, tools, &task).await?,
         "run" => custom::judge(context, tools, &task).await?,
         other => return Err(Fault::Failed(format!("there is no gate called `{other}`"))),
     };

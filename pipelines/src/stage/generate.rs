@@ -4,7 +4,7 @@ use sswe_cache::Digest;
 use sswe_compiler::plan::{Shape, Stage};
 use sswe_engine::{Artifact, Context, Entry, Fault, Inputs, Item, Made, Step};
 
-use crate::artifact;
+use crate::artifact::{self, Card};
 use crate::pipeline::Tools;
 use crate::shelf::Wanted;
 use crate::{planting, setting};
@@ -74,7 +74,11 @@ pub(crate) async fn run(context: &Context, tools: &Tools) -> Result<Made, Fault>
     let wanted = card_digest.map_or(Wanted::Generic, Wanted::Card);
     let choices = tools.shelf.plants(context, &repo, wanted).await?;
     let mut about = vec![("repo".to_owned(), repo_digest)];
-    about.extend(card_digest.map(|digest| ("card".to_owned(), digest)));
+    if let Some(digest) = card_digest {
+        // By its name: a card that rests on one more trace is about the same mistake.
+        let card: Card = super::read(context, &digest).await?;
+        about.push(("card".to_owned(), Digest::of(card.name.as_bytes())));
+    }
     let order = Step { name: "group", inputs: about, draw: Some(group), random: true, ..Step::default() };
     let Some(mut random) = context.random_of(&order) else {
         return Err(Fault::Failed("planting needs a seed".to_owned()));
@@ -87,6 +91,6 @@ pub(crate) async fn run(context: &Context, tools: &Tools) -> Result<Made, Fault>
         return Ok(Made::default());
     };
     let card = card_digest.map(|digest| digest.to_string());
-    let task = planting::plant(tools, &repo, &choices.edits()[pick.index], card, group).await?;
+    let task = planting::plant(context, tools, &repo, &choices.edits()[pick.index], card, group).await?;
     Ok(Made { artifacts: vec![Artifact::new("candidates", artifact::encode(&task))], ..Made::default() })
 }

@@ -1,6 +1,5 @@
 //! `gradient`: the direction in which training on a task would move the weights.
 
-use sswe_cache::Digest;
 use sswe_compiler::plan::Stage;
 use sswe_engine::{Artifact, Context, Fault, Made};
 
@@ -15,7 +14,7 @@ pub(crate) async fn run(context: &Context, tools: &Tools) -> Result<Made, Fault>
     let policy = tools.shelf.policy(context, &context.inputs().one("weights")?.digest).await?;
     let digest = super::digest(&attempts.task)?;
     let task: Task = super::read(context, &digest).await?;
-    let (group, loss) = (group(context, tools, (&digest, &task), &attempts).await?, loss(stage)?);
+    let (group, loss) = (group(context, tools, &task, &attempts).await?, loss(stage)?);
     let (resolved, all) = attempts.resolved();
     let strata = match setting::find(stage, "strata") {
         Some(_) => setting::words(stage, "strata")?,
@@ -44,7 +43,7 @@ pub(crate) async fn run(context: &Context, tools: &Tools) -> Result<Made, Fault>
 pub(crate) async fn group(
     context: &Context,
     tools: &Tools,
-    about: (&Digest, &Task),
+    task: &Task,
     attempts: &Attempts,
 ) -> Result<Group, Fault> {
     let draws = attempts.picks.iter().map(|pick| Draw {
@@ -52,7 +51,7 @@ pub(crate) async fn group(
         log_probability: pick.log_probability,
         earned: Earned::Counts(pick.counts),
     });
-    Ok(Group { choices: tools.shelf.repairs(context, about.0, about.1).await?, draws: draws.collect() })
+    Ok(Group { choices: tools.shelf.repairs(context, task).await?, draws: draws.collect() })
 }
 
 /// Returns the loss that a stage trains on, or takes the direction of.

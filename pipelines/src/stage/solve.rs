@@ -63,7 +63,7 @@ async fn attempts(context: &Context, tools: &Tools) -> Result<(Digest, Task, Vec
     let task: Task = super::read(context, &digest).await?;
     let policy = tools.shelf.policy(context, &context.inputs().one("weights")?.digest).await?;
     let repo = tools.shelf.repo(context, &super::digest(&task.repo)?).await?;
-    let choices = tools.shelf.repairs(context, &digest, &task).await?;
+    let choices = tools.shelf.repairs(context, &task).await?;
     let among = choices.clone();
     let distribution = super::blocking(move || among.distribution(&policy)).await?;
     let face = task.face();
@@ -94,8 +94,7 @@ async fn attempts(context: &Context, tools: &Tools) -> Result<(Digest, Task, Vec
             .unwrap_or_default();
         let edited = edit.apply(old).unwrap_or_default();
         let feedback: Feedback =
-            judge::attempt(context, tools, &repo, (&digest, &task), (&edit.path, &edit.function, &edited))
-                .await?;
+            judge::attempt(context, tools, &repo, &task, (&edit.path, &edit.function, &edited)).await?;
         let outcome = judge::outcome(feedback.counts);
         let tried = Tried {
             path: edit.path.to_string(),

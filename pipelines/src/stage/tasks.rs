@@ -1,6 +1,5 @@
 //! `tasks` and `bootstrap`: bugs that no card guided, for exams, benches and the first round.
 
-use sswe_cache::Digest;
 use sswe_engine::{Artifact, Context, Fault, Made, Step};
 
 use crate::artifact::{self, Status};
@@ -29,17 +28,12 @@ pub(crate) async fn run(context: &Context, tools: &Tools, wanted: Wanted) -> Res
     let Some(pick) = picks.get(draw as usize) else {
         return Ok(Made::default());
     };
-    let task = planting::plant(tools, &repo, &choices.edits()[pick.index], None, draw).await?;
+    let task = planting::plant(context, tools, &repo, &choices.edits()[pick.index], None, draw).await?;
     if task.fail_to_pass.is_empty() || task.loops() {
         return Ok(Made::default());
     }
     // Once more: what changes its mind is no task.
-    let bug = Digest::of(&artifact::encode(&task.bug));
-    let again = Step {
-        name: "again",
-        inputs: vec![("bug".to_owned(), bug), ("repo".to_owned(), digest)],
-        ..Step::default()
-    };
+    let again = planting::run_of(&task, 0)?;
     let statuses = judge::statuses(context, tools, &repo, &task.bug, &again).await?;
     let does = |id: &String, passed: bool| {
         statuses.get(id).is_some_and(|status: &Status| status.is_passed() == passed)

@@ -30,7 +30,7 @@ pub(crate) async fn solver(context: &Context, tools: &Tools) -> Result<Made, Fau
             return Err(Fault::Failed(format!("no attempts were made on selected task {}", digest.short())));
         };
         let task: Task = super::read(context, &digest).await?;
-        groups.push(gradient::group(context, tools, (&digest, &task), attempts).await?);
+        groups.push(gradient::group(context, tools, &task, attempts).await?);
     }
     finish(context, policy, groups).await
 }

@@ -1,10 +1,8 @@
 //! `warm_start`: a short supervised start on generic bugs of the seeds, so that first attempts do
 //! not all fail. Its weights are the base that gains are measured from.
 
-use sswe_cache::Digest;
 use sswe_engine::{Artifact, Context, Fault, Made, Step};
 
-use crate::artifact::{self, Task};
 use crate::pipeline::Tools;
 use crate::rewriter::{self, Example, Policy, WarmStart};
 use crate::shelf::Wanted;
@@ -37,28 +35,11 @@ pub(crate) async fn run(context: &Context, tools: &Tools) -> Result<Made, Fault>
         let picks = super::blocking(draws).await?;
         for (draw, pick) in picks.into_iter().enumerate() {
             let edit = &choices.edits()[pick.index];
-            let step = Step {
-                name: "example",
-                settings: vec![
-                    ("path".to_owned(), edit.path.to_string()),
-                    ("start".to_owned(), edit.start.to_string()),
-                    ("before".to_owned(), edit.before.clone()),
-                    ("after".to_owned(), edit.after.clone()),
-                ],
-                inputs: vec![("repo".to_owned(), *digest)],
-                ..Step::default()
-            };
-            let work = async {
-                let task = planting::plant(tools, &repo, edit, None, draw as u64).await?;
-                Ok(vec![Artifact::new("task", artifact::encode(&task))])
-            };
-            let bodies = context.step(&step, work).await?;
-            let body = bodies.get("task").map(Vec::as_slice).unwrap_or_default();
-            let task: Task = artifact::decode(body).map_err(Fault::Failed)?;
+            let task = planting::plant(context, tools, &repo, edit, None, draw as u64).await?;
             if task.fail_to_pass.is_empty() || task.loops() {
                 continue;
             }
-            let choices = tools.shelf.repairs(context, &Digest::of(body), &task).await?;
+            let choices = tools.shelf.repairs(context, &task).await?;
             let (Some(buggy), Some(sound)) = (task.bug.get(&*edit.path), repo.files.text(&edit.path)) else {
                 continue;
             };

@@ -2,16 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use sswe_cache::Digest;
 use sswe_engine::{Context, Step};
 
 use super::{Said, reject};
 use crate::artifact::Task;
 use crate::judge::{self, Statuses};
 use crate::pipeline::Tools;
-use crate::setting;
+use crate::{planting, setting};
 
-pub(super) async fn judge(context: &Context, tools: &Tools, digest: &Digest, task: &Task) -> Said {
+pub(super) async fn judge(context: &Context, tools: &Tools, task: &Task) -> Said {
     let stage = context.stage();
     let must_fail = setting::word(stage, "broken")? == "fails";
     let must_pass = setting::word(stage, "fixed")? == "passes";
@@ -24,7 +23,7 @@ pub(super) async fn judge(context: &Context, tools: &Tools, digest: &Digest, tas
         return reject("no test notices the bug", "");
     }
     // The null patch: the broken repository as it is.
-    let broken = judge::statuses(context, tools, &repo, &task.bug, &super::run_of(digest, 0)).await?;
+    let broken = judge::statuses(context, tools, &repo, &task.bug, &planting::run_of(task, 0)?).await?;
     if must_fail && let Some(id) = task.fail_to_pass.iter().find(|id| passes(&broken, id)) {
         return reject("doing nothing mends a test", id.clone());
     }
@@ -50,8 +49,7 @@ pub(super) async fn judge(context: &Context, tools: &Tools, digest: &Digest, tas
             let step = Step {
                 name: "part",
                 settings: vec![("without".to_owned(), path.clone())],
-                inputs: vec![("task".to_owned(), *digest)],
-                ..Step::default()
+                ..planting::run_of(task, 0)?
             };
             let statuses = judge::statuses(context, tools, &repo, &rest, &step).await?;
             if !task.fail_to_pass.iter().any(|id| passes(&statuses, id)) {

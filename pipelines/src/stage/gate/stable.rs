@@ -2,15 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sswe_cache::Digest;
 use sswe_engine::{Context, Fault};
 
 use super::{Said, reject};
 use crate::artifact::{Status, Task};
 use crate::pipeline::Tools;
-use crate::{judge, setting};
+use crate::{judge, planting, setting};
 
-pub(super) async fn judge(context: &Context, tools: &Tools, digest: &Digest, task: &Task) -> Said {
+pub(super) async fn judge(context: &Context, tools: &Tools, task: &Task) -> Said {
     let stage = context.stage();
     let runs = setting::count(stage, "runs")?;
     let flaky = setting::number(stage, "flaky")?;
@@ -19,7 +18,7 @@ pub(super) async fn judge(context: &Context, tools: &Tools, digest: &Digest, tas
     let mut seen: BTreeMap<String, BTreeSet<Status>> = BTreeMap::new();
     for run in 0..runs {
         // Each run is remembered on its own: more runs later cost only what is more.
-        let step = super::run_of(digest, run);
+        let step = planting::run_of(task, run)?;
         let measured = judge::statuses(context, tools, &repo, &task.bug, &step);
         // The clock decides nothing: a run that takes longer is tried again.
         let Ok(statuses) = tokio::time::timeout(wall, measured).await else {
