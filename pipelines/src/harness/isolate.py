@@ -192,16 +192,16 @@ class Network:
     more than everything else that isolates."""
 
     def __init__(self):
-        self.files = None
+        self.files = ()
+        self.renew()
 
-    def begin(self):
-        """Sees to it that the network is as new."""
-        if self.files is None or self._look() != self.clean:
-            self._renew()
+    def is_clean(self):
+        return bool(self.files) and self._look() == self.clean
 
-    def _renew(self):
-        for file in self.files or ():
+    def renew(self):
+        for file in self.files:
             os.close(file)
+        self.files = ()
         unshare(NEWNET)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as device:
             fcntl.ioctl(device, 0x8914, struct.pack("16sh14x", b"lo", 0x41))
@@ -211,7 +211,7 @@ class Network:
             self.clean = self._look()
         except OSError:
             # Without the files of the kernel nobody knows what is left.
-            self.files = None
+            self.files = ()
 
     def _look(self):
         # Bytes and packets of the loopback: connections that outlive their processes were made by
@@ -220,7 +220,7 @@ class Network:
         return os.pread(devices, 4096, 0), os.pread(sockets, 64, 0).split(b"\n")[0]
 
     def close(self):
-        for file in self.files or ():
+        for file in self.files:
             os.close(file)
 
 

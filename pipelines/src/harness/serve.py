@@ -30,6 +30,9 @@ NEVER = {"antigravity", "this", "turtle", "turtledemo", "tkinter", "idlelib", "t
 # What the name of a compiled form ends with that a test framework made.
 REWRITTEN = ".rewritten"
 
+# How a verdict ends that left something behind in the network.
+DIRTY = 3
+
 
 def compile_tree(tree, cache, sink, rewrite):
     """Compiles every source without executing it, and tells which modules the sources import."""
@@ -162,43 +165,60 @@ def main():
     gc.disable()
     network = None if config["network"] else isolate.Network()
     control.send(b"ready")
+    # Each verdict begins in a fork of this process, which itself does nothing but fork: what tests
+    # see, down to the addresses of their objects, does not depend on the verdicts before.
     while True:
-        word, files, _, _ = socket.recv_fds(control, 64, 2)
-        if not files:
-            if not word:
-                os._exit(0)
-            continue
-        if network:
-            network.begin()
-        isolate.unshare(isolate.NEWPID)
-        pid = os.fork()
-        if pid == 0:
+        if os.fork() == 0:
             try:
-                control.close()
-                os.close(own)
-                if network:
-                    network.close()
-                isolated(files, filter_program, config, runner)
+                verdict(control, own, network, filter_program, config, runner)
             finally:
                 os._exit(70)
-        isolate.setns(own, isolate.NEWPID)
-        for file in files:
-            os.close(file)
-        watch = os.pidfd_open(pid)
-        poll = select.poll()
-        poll.register(watch, select.POLLIN)
-        poll.register(control, select.POLLIN)
-        while True:
-            ready = {file for file, _ in poll.poll()}
-            if watch in ready:
-                break
-            # Whatever the host says now, it has had enough of this one.
-            if not control.recv(64):
+        status = os.wait()[1]
+        if status:
+            if os.waitstatus_to_exitcode(status) != DIRTY:
                 os._exit(0)
-            os.kill(pid, signal.SIGKILL)
-        os.close(watch)
-        _, status, used = os.wait4(pid, 0)
-        control.send(struct.pack("=iQ", status, int((used.ru_utime + used.ru_stime) * 1e6)))
+            network.renew()
+        del status
+
+
+def verdict(control, own, network, filter_program, config, runner):
+    """Waits for a request, forks once more for it, and tells how that ended."""
+    while True:
+        word, files, _, _ = socket.recv_fds(control, 64, 2)
+        if files:
+            break
+        if not word:
+            os._exit(1)
+    isolate.unshare(isolate.NEWPID)
+    pid = os.fork()
+    if pid == 0:
+        try:
+            control.close()
+            os.close(own)
+            if network:
+                network.close()
+            isolated(files, filter_program, config, runner)
+        finally:
+            os._exit(70)
+    isolate.setns(own, isolate.NEWPID)
+    for file in files:
+        os.close(file)
+    watch = os.pidfd_open(pid)
+    poll = select.poll()
+    poll.register(watch, select.POLLIN)
+    poll.register(control, select.POLLIN)
+    while True:
+        ready = {file for file, _ in poll.poll()}
+        if watch in ready:
+            break
+        # Whatever the host says now, it has had enough of this one.
+        if not control.recv(64):
+            os._exit(1)
+        os.kill(pid, signal.SIGKILL)
+    _, status, used = os.wait4(pid, 0)
+    is_dirty = network and not network.is_clean()
+    control.send(struct.pack("=iQ", status, int((used.ru_utime + used.ru_stime) * 1e6)))
+    os._exit(DIRTY if is_dirty else 0)
 
 
 def isolated(files, filter_program, config, runner):

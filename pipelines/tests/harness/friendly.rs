@@ -223,3 +223,30 @@ class Case(unittest.TestCase):
     let report = harness.measure(&bench, ask).await.unwrap();
     assert_eq!(test(&report, "tests.test_own.Case.test_source").status, Status::Failed, "{report:#?}");
 }
+
+/// Python orders plain objects in a set by their addresses.
+#[tokio::test]
+async fn addresses_are_the_same_each_time() {
+    let tests = "\
+import unittest
+
+class Address(unittest.TestCase):
+    def test_it(self):
+        objects = [object() for _ in range(9)]
+        self.fail(str([id(one) for one in set(objects)]))
+";
+    let files = [("tests/__init__.py", ""), ("tests/test_address.py", tests), ("code.py", "X = 1\n")];
+    let bench = bench("python -m unittest", &files);
+    let mut seen = std::collections::BTreeSet::new();
+    for turn in 0..5 {
+        // Of a new server each time, and of one that had other work before.
+        let harness = harness().await;
+        for other in 0..turn {
+            let text = format!("X = {other}\n").repeat(1 + 100 * other);
+            harness.measure(&bench, changed("code.py", &text)).await.unwrap();
+        }
+        let report = harness.measure(&bench, Ask::default()).await.unwrap();
+        seen.insert(report.tests[0].raised.as_ref().unwrap().message.clone());
+    }
+    assert_eq!(seen.len(), 1, "{seen:#?}");
+}

@@ -105,6 +105,9 @@ unsafe fn attempt(
         reset_signals();
         libc::setsid();
         libc::umask(0o022);
+        // Code that goes by addresses, as a set of plain objects does, finds the same ones each time.
+        // Where that is not allowed, its order stays a matter of chance.
+        libc::personality(libc::ADDR_NO_RANDOMIZE as c_ulong);
         // Keeps capabilities over the change of the user: they are dropped below, all at once.
         check(libc::prctl(libc::PR_SET_SECUREBITS, 1 << 2, 0, 0, 0), 11)?;
         let private = (libc::MS_REC | libc::MS_PRIVATE) as c_ulong;
