@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sswe_cache::Fields;
 use sswe_engine::{Artifact, Context, Fault, Step};
 
-use crate::artifact::{self, Counts, Feedback, Outcome, Status, Task};
+use crate::artifact::{self, Counts, Feedback, Outcome, Status, Task, TestResult};
 use crate::harness::{Ask, Report, Tests, Trace};
 use crate::pipeline::Tools;
 use crate::shelf::Shelved;
@@ -124,8 +124,11 @@ fn by_id(report: &Report) -> Statuses {
     report.tests.iter().map(|test| (test.id.clone(), test.status)).collect()
 }
 
+/// Passing tests whose lines are noted, at the most: what they execute too is less suspicious.
+const WATCHED: usize = 40;
+
 /// What tests show of a changed repository: their results with the functions they enter, and the
-/// lines that those execute which do not pass.
+/// lines that those execute which do not pass, and some that pass.
 pub(crate) async fn observe(
     tools: &Tools,
     repo: &Shelved,
@@ -147,8 +150,28 @@ pub(crate) async fn observe(
     let report = tools.measure(repo, ask(trusted, Trace::Functions)).await?;
     let failing: Vec<String> =
         report.tests.iter().filter(|test| !test.status.is_passed()).map(|test| test.id.clone()).collect();
-    let lines = tools.measure(repo, ask(failing, Trace::Lines)).await?;
+    let watched = watched(&report);
+    let lines = tools.measure(repo, ask(failing.into_iter().chain(watched).collect(), Trace::Lines)).await?;
     Ok((report, Some(lines)))
+}
+
+/// Returns the passing tests that share most functions with the failing ones: those that all enter,
+/// as modules are loaded, do not count.
+fn watched(report: &Report) -> Vec<String> {
+    let (passing, failing): (Vec<_>, Vec<_>) = report.tests.iter().partition(|test| test.status.is_passed());
+    let suspicious: BTreeSet<_> = failing.iter().flat_map(|test| &test.entered).collect();
+    let everywhere =
+        |function: &&(String, String)| !report.tests.iter().all(|test| test.entered.contains(function));
+    let suspicious: BTreeSet<_> = suspicious.into_iter().filter(everywhere).collect();
+    let shared =
+        |test: &&TestResult| test.entered.iter().filter(|function| suspicious.contains(function)).count();
+    let mut found: Vec<(usize, &str)> = passing
+        .iter()
+        .map(|test| (shared(test), test.id.as_str()))
+        .filter(|(shared, _)| *shared > 0)
+        .collect();
+    found.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
+    found.into_iter().take(WATCHED).map(|(_, id)| id.to_owned()).collect()
 }
 
 /// Returns whether some test did not come to an end.

@@ -105,13 +105,22 @@ fn observed(report: &Report, lines: Option<&Report>) -> Observed {
         };
         *failures.entry(Failure { exception, frames, tests: 0 }).or_default() += 1;
     }
-    let mut executed: BTreeMap<String, BTreeMap<u32, u32>> = BTreeMap::new();
-    for test in lines.into_iter().flat_map(|report| &report.tests).filter(fails) {
+    let mut executed: BTreeMap<&str, BTreeMap<u32, (u32, u32)>> = BTreeMap::new();
+    let mut watched = 0;
+    for test in lines.into_iter().flat_map(|report| &report.tests) {
+        watched += u32::from(!fails(&test));
         for (path, lines) in &test.lines {
-            let file = executed.entry(path.clone()).or_default();
-            lines.iter().for_each(|line| *file.entry(*line).or_default() += 1);
+            let file = executed.entry(path).or_default();
+            for line in lines {
+                let counts = file.entry(*line).or_default();
+                if fails(&test) { counts.0 += 1 } else { counts.1 += 1 }
+            }
         }
     }
+    for lines in executed.values_mut() {
+        lines.retain(|_, (failing, _)| *failing > 0);
+    }
+    executed.retain(|_, lines| !lines.is_empty());
     // Only what a failing test entered can have failed it.
     covered.retain(|_, (failing, _)| *failing > 0);
     Observed {
@@ -126,6 +135,13 @@ fn observed(report: &Report, lines: Option<&Report>) -> Observed {
                 passing,
             })
             .collect(),
-        lines: executed.into_iter().map(|(path, lines)| (path, lines.into_iter().collect())).collect(),
+        lines: executed
+            .into_iter()
+            .map(|(path, lines)| {
+                let lines = lines.into_iter().map(|(line, (failing, passing))| (line, failing, passing));
+                (path.to_owned(), lines.collect())
+            })
+            .collect(),
+        watched,
     }
 }

@@ -109,12 +109,13 @@ fn bugs(repositories: &[Repository], policy: &Policy, round: u64, each: usize) -
                 })
                 .collect();
             let end = repository.lines.get(at + 2).map_or(text.lines().count() as u32, |next| next - 1);
-            let lines = (repository.lines[at] + 1..=end).map(|line| (line, 4)).collect();
+            let lines = (repository.lines[at] + 1..=end).map(|line| (line, 4, 3)).collect();
             let observed = Observed {
                 failures: vec![],
                 covered,
                 lines: BTreeMap::from([("module.py".to_owned(), lines)]),
                 failing: 4,
+                watched: 3,
             };
             let broken = edit.apply(text).unwrap();
             bugs.push(Bug { repository: place, edit, sound: text.to_owned(), broken, observed });

@@ -73,8 +73,11 @@ pub struct Observed {
     pub failures: Vec<Failure>,
     /// The functions that tests entered: how many of those that fail, and of those that pass.
     pub covered: Vec<Covered>,
-    /// The lines that failing tests executed: by file, line and number of failing tests.
-    pub lines: BTreeMap<String, Vec<(u32, u32)>>,
+    /// The lines that failing tests executed: by file the line, how many failing tests executed it,
+    /// and how many of the passing ones that were watched.
+    pub lines: BTreeMap<String, Vec<(u32, u32, u32)>>,
+    /// How many passing tests were watched: some of those that enter the same functions.
+    pub watched: u32,
     /// How many tests failed.
     pub failing: u32,
 }

@@ -80,7 +80,7 @@ impl Name {
 
 /// What an identifier does.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Role {
+pub(super) enum Role {
     Load,
     Store,
     Callee,
@@ -208,7 +208,7 @@ impl<'a> Finder<'a> {
 }
 
 /// Returns what an identifier does.
-fn role(arena: Arena<'_>, at: u32) -> Role {
+pub(super) fn role(arena: Arena<'_>, at: u32) -> Role {
     let up = arena.parent(at);
     let field = arena.node(at).map_or("", |node| node.field);
     let is = |name: &str, yes: Role, no: Role| if field == name { yes } else { no };

@@ -3,6 +3,8 @@
 //! Nothing here knows the sound code. Counts are those of the code that is edited, without the
 //! occurrence that an edit would replace.
 
+mod flow;
+
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
@@ -12,6 +14,7 @@ use super::hash::{self, Table, mix};
 use super::lex::{self, Class, Token};
 use super::scene::Suspect;
 use super::source::{LONGEST, Parsed, Source, gram, shape_gram};
+use flow::{Flow, Swap};
 
 /// How many tokens on each side are looked at.
 const SIDE: usize = 3;
@@ -24,6 +27,8 @@ const MIDDLE: usize = 14;
 pub(super) struct Near<'a> {
     pub(super) suspect: &'a Suspect,
     pub(super) rank: usize,
+    /// The highest spectrum of any line.
+    pub(super) most: f64,
     pub(super) exceptions: &'a [u64],
 }
 
@@ -46,6 +51,7 @@ struct Around<'a> {
     tokens: &'a [Token],
     /// How often each token occurs in it.
     uses: Table<u32>,
+    flow: Flow,
 }
 
 /// An edit as tokens.
@@ -107,6 +113,7 @@ const RANK: u64 = 12;
 const DISTANCE: u64 = 13;
 const EXCEPTION: u64 = 14;
 const OLD: u64 = 15;
+const SPECTRUM: u64 = 17;
 
 impl<'a> Extractor<'a> {
     pub(super) fn new(source: &'a Source) -> Extractor<'a> {
@@ -203,7 +210,8 @@ impl<'a> Extractor<'a> {
         let tokens = &file.tokens[first..last];
         let mut uses = Table::default();
         tokens.iter().for_each(|token| *uses.entry(token.hash).or_insert(0) += 1);
-        self.functions.push(Around { file, start: function.start, tokens, uses });
+        let flow = Flow::new(file, function);
+        self.functions.push(Around { file, start: function.start, tokens, uses, flow });
         Some(self.functions.len() - 1)
     }
 
@@ -254,8 +262,8 @@ impl<'a> Extractor<'a> {
             for window in tokens[..length].windows(size).take(to).skip(first) {
                 let raw = gram(window.iter().map(|(hash, _)| *hash), size);
                 let shape = shape_gram(window.iter().map(|(_, shape)| *shape), size);
-                add(mix(RAW, raw), side * 0.5);
-                add(mix(SHAPE, shape), side * 0.5);
+                add(mix(RAW, raw), side * 0.2);
+                add(mix(SHAPE, shape), side * 0.3);
                 let share = |gram: u64| log1p(self.source.count(gram).saturating_sub(own)) * f64::from(side);
                 usual.sums[size - 2] += share(raw);
                 usual.windows[size - 2] += 0.5;
@@ -306,6 +314,13 @@ impl<'a> Extractor<'a> {
             near.filter(|token| token.hash == hash).count() as f32
         };
         row.add(mix(USES, 80), is_beside(new.hash) - is_beside(old.hash));
+        if let (Some(around), Kind::Variable | Kind::Return) = (around, edit.kind) {
+            let beside =
+                [change.left.last(), change.right.first()].map(|token| token.map_or(0, |token| token.hash));
+            let swap = Swap { old: old.hash, new: new.hash, beside };
+            let rows = change.file.logical_of(old.row);
+            around.flow.swap(kind, old.start, rows, &swap, &mut |feature, value| row.add(feature, value));
+        }
     }
 
     /// Whether arguments are called as the parameters that they are for.
@@ -328,12 +343,15 @@ impl<'a> Extractor<'a> {
 }
 
 fn suspicion(edit: &Edit, near: &Near<'_>, row: &mut Choices) {
-    let Near { suspect, rank, exceptions } = near;
+    let Near { suspect, rank, most, exceptions } = near;
     let kind = edit.kind as u64;
     let tenth = |share: f64| (share * 8.0) as u64;
     row.add(mix(FUNCTION, tenth(suspect.function)), 0.5);
     row.add(mix(FUNCTION, 99), suspect.function as f32);
     row.add(mix(SHARE, tenth(suspect.share)), 0.5);
+    row.add(mix(SPECTRUM, tenth(suspect.spectrum)), 0.5);
+    row.add(mix(SPECTRUM, 99), suspect.spectrum as f32);
+    row.add(mix(SPECTRUM, 20 + tenth(suspect.spectrum / most.max(1e-9))), 0.5);
     row.add(mix(RANK, u64::from(bucket(*rank))), 0.5);
     row.add(mix(mix(RANK, 7), kind), 1.0 / (1.0 + *rank as f32));
     let distance = match suspect.distance {

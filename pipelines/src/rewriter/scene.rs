@@ -36,6 +36,8 @@ pub struct Suspect {
     pub function: f64,
     /// The share of the failing tests that executed it, from 0 to 1.
     pub share: f64,
+    /// How well failing tests are told by executing the line (Ochiai), from 0 to 1.
+    pub spectrum: f64,
     /// How far it is from the nearest innermost frame of a failure in its function, in lines.
     pub distance: Option<u32>,
     /// Whether it is on the way of a failure: the line of a frame.
@@ -94,9 +96,10 @@ pub fn repairs(scene: &Scene) -> Choices {
     }
     let mut choices = Choices::new(Hat::Solver);
     let mut features = features::Extractor::new(&scene.source);
+    let most = scene.suspects.iter().map(|suspect| suspect.spectrum).fold(0.0, f64::max);
     for (rank, edit) in ranked {
         let Some(suspect) = scene.suspects.get(rank) else { continue };
-        let near = Near { suspect, rank, exceptions: &scene.exceptions };
+        let near = Near { suspect, rank, most, exceptions: &scene.exceptions };
         features.repair(&edit, &near, &mut choices);
         choices.push(edit, 0.0);
     }
@@ -144,7 +147,8 @@ fn suspects(source: &Source, observed: &Observed) -> Vec<Suspect> {
     for path in source.paths() {
         let Some(file) = source.file(path) else { continue };
         let functions = known.get(path);
-        for (row, share) in shares(file, observed.lines.get(path), failing, functions, known.is_empty()) {
+        let lines = observed.lines.get(path);
+        for (row, (share, spectrum)) in shares(file, lines, failing, functions, known.is_empty()) {
             let Some(function) = file.function_of_row(row) else { continue };
             let about =
                 functions.and_then(|functions| functions.get(&*function.name)).copied().unwrap_or_default();
@@ -152,7 +156,8 @@ fn suspects(source: &Source, observed: &Observed) -> Vec<Suspect> {
             let distance = about.innermost.map(|line| line.abs_diff(row + 1));
             let nearness = distance.map_or(0.0, |distance| 0.5 / f64::from(1 + distance));
             let suspicion = about.ochiai
-                + 0.4 * share
+                + 0.2 * share
+                + 0.6 * spectrum
                 + nearness
                 + if is_frame { 0.3 } else { 0.0 }
                 + if about.is_on_way { 0.1 } else { 0.0 };
@@ -162,6 +167,7 @@ fn suspects(source: &Source, observed: &Observed) -> Vec<Suspect> {
                 line: row + 1,
                 function: about.ochiai,
                 share,
+                spectrum,
                 distance,
                 is_frame,
             });
@@ -175,22 +181,24 @@ fn suspects(source: &Source, observed: &Observed) -> Vec<Suspect> {
 }
 
 /// Returns which rows of a file may be wrong, each with the share of the failing tests that
-/// executed it.
+/// executed it, and how well these are told by it.
 fn shares(
     file: &Parsed,
-    lines: Option<&Vec<(u32, u32)>>,
+    lines: Option<&Vec<(u32, u32, u32)>>,
     failing: f64,
     functions: Option<&BTreeMap<String, Known>>,
     is_nothing_known: bool,
-) -> BTreeMap<u32, f64> {
-    let mut shares: BTreeMap<u32, f64> = BTreeMap::new();
-    for (line, tests) in lines.into_iter().flatten() {
-        let share = (f64::from(*tests) / failing).min(1.0);
+) -> BTreeMap<u32, (f64, f64)> {
+    let mut shares: BTreeMap<u32, (f64, f64)> = BTreeMap::new();
+    for (line, tests, others) in lines.into_iter().flatten() {
+        let hits = f64::from(*tests);
+        let share = (hits / failing).min(1.0);
+        let spectrum = hits / libm::sqrt(failing.max(hits) * (hits + f64::from(*others))).max(1.0);
         let (first, last) = file.logical_of(line.saturating_sub(1));
         // A long literal is one logical line: only what is near counts.
         for row in first..=last.min(first + 40) {
-            let entry = shares.entry(row).or_insert(0.0);
-            *entry = entry.max(share);
+            let entry = shares.entry(row).or_insert((0.0, 0.0));
+            *entry = (entry.0.max(share), entry.1.max(spectrum));
         }
     }
     for function in &file.functions {
@@ -203,7 +211,7 @@ fn shares(
         let has_lines = lines.is_some();
         let last = if has_lines { function.body_row.max(function.row + 1) - 1 } else { function.last_row };
         for row in function.row..=last {
-            shares.entry(row).or_insert(if has_lines { 0.25 } else { 0.5 });
+            shares.entry(row).or_insert(if has_lines { (0.25, 0.0) } else { (0.5, 0.25) });
         }
     }
     shares
@@ -216,13 +224,14 @@ struct Found<'a> {
     line: u32,
     function: f64,
     share: f64,
+    spectrum: f64,
     distance: Option<u32>,
     is_frame: bool,
 }
 
 impl Found<'_> {
     fn suspect(&self) -> Suspect {
-        let Found { suspicion, path, line, function, share, distance, is_frame } = *self;
-        Suspect { path: path.to_owned(), line, suspicion, function, share, distance, is_frame }
+        let Found { suspicion, path, line, function, share, spectrum, distance, is_frame } = *self;
+        Suspect { path: path.to_owned(), line, suspicion, function, share, spectrum, distance, is_frame }
     }
 }

@@ -31,7 +31,7 @@ fn choices() -> Choices {
     let mut tree = Tree::default();
     tree.insert("m.py", File::Text(text.into())).unwrap();
     let covered = vec![Covered { path: "m.py".into(), function: "f".into(), failing: 2, passing: 1 }];
-    let lines = BTreeMap::from([("m.py".to_owned(), vec![(2, 2), (4, 1)])]);
+    let lines = BTreeMap::from([("m.py".to_owned(), vec![(2, 2, 1), (4, 1, 0)])]);
     repairs(&Scene::new(&Source::new(&tree), &Observed { covered, lines, failing: 2, ..Observed::default() }))
 }
 
