@@ -119,8 +119,8 @@ impl Work for Pipeline {
             StageKind::Generate => (3, &["candidates"]),
             StageKind::Gate => (1, &["accepted", "funnel"]),
             StageKind::Gradient => (1, &["gradients"]),
-            StageKind::Score => (1, &["scores"]),
-            StageKind::Select => (1, &["tasks", "selection"]),
+            StageKind::Score => (2, &["scores"]),
+            StageKind::Select => (2, &["tasks", "selection"]),
             StageKind::Evaluate => (3, &["evaluation"]),
             StageKind::Stop => (1, &["decision"]),
         };

@@ -592,6 +592,8 @@ static SELECT: Block = Block {
         key("growth", Type::Enum(GROWTH), "Whether earlier rounds' tasks stay.").default("union"),
         key("min_score", Type::Score, "The least score; unset means no such bound.").within("-1..1"),
         key("top", Type::Ratio, "The best share of the scored tasks.").default("100%").within("0%..100%"),
+        key("zero", Type::Enum(ZERO), "What becomes of tasks whose attempts all earned the same.")
+            .default("keep"),
         key("per_repo", Type::Range(&Type::Ratio), "Share of the selection that one repository may have.")
             .default("..100%"),
         key(
@@ -604,6 +606,10 @@ static SELECT: Block = Block {
     ],
 };
 
+const ZERO: &[Variant] = &[
+    variant("keep", "they are ranked by their score like the others, and teach nothing"),
+    variant("drop", "they are left out; `top` still counts them"),
+];
 const GROWTH: &[Variant] =
     &[variant("union", "new tasks join the earlier ones"), variant("replace", "new tasks replace them")];
 

@@ -47,16 +47,22 @@ async fn plain(context: &Context, mode: &str, scores: &mut Scores) -> Result<(),
             "random" => draw(context, &group.task)?,
             other => return Err(Fault::Failed(format!("there is no score called `{other}`"))),
         };
+        let status = if is_silent(&group) { "zero" } else { "ok" };
         scores.tasks.push(Scored {
             task: group.task,
             repo: group.repo,
             score,
             error: None,
-            status: "ok".to_owned(),
+            status: status.to_owned(),
             resolved: (resolved, all),
         });
     }
     Ok(())
+}
+
+/// Returns whether all attempts earned the same, each part of it: their gradient is zero.
+fn is_silent(group: &artifact::Attempts) -> bool {
+    group.picks.iter().all(|pick| pick.counts == group.picks[0].counts)
 }
 
 /// The variance of what the attempts earned.

@@ -16,6 +16,7 @@ pub(crate) async fn run(context: &Context) -> Result<Made, Fault> {
             .map(|_| setting::number(stage, "min_score"))
             .transpose()?,
         top: setting::number(stage, "top")?,
+        drops_zero: setting::word(stage, "zero")? == "drop",
         per_repo: setting::range(stage, "per_repo")?.1.unwrap_or(1.0),
     };
     let mut bugs = BTreeMap::new();
@@ -66,6 +67,7 @@ pub(crate) async fn run(context: &Context) -> Result<Made, Fault> {
 struct Rules {
     min_score: Option<f64>,
     top: f64,
+    drops_zero: bool,
     per_repo: f64,
 }
 
@@ -90,6 +92,13 @@ fn choose<'a, B: Ord + 'a>(
         is_first
     });
     let most = share_of(ranked.len(), rules.top);
+    ranked.retain(|task| {
+        let is_left_out = rules.drops_zero && task.status == "zero";
+        if is_left_out {
+            leave("its attempts all earned the same");
+        }
+        !is_left_out
+    });
     let mut kept: Vec<&Scored> = Vec::new();
     for (rank, task) in ranked.into_iter().enumerate() {
         if task.status == "non_finite" {
@@ -150,7 +159,7 @@ mod tests {
         (chosen.into_iter().map(|task| task.task).collect(), left_out)
     }
 
-    const ALL: Rules = Rules { min_score: None, top: 1.0, per_repo: 1.0 };
+    const ALL: Rules = Rules { min_score: None, top: 1.0, drops_zero: false, per_repo: 1.0 };
 
     #[test]
     fn the_best_come_first_and_ties_go_by_digest() {
@@ -168,6 +177,21 @@ mod tests {
         let list = [("a", "x", 0.9), ("b", "x", 0.8), ("c", "x", 0.7), ("d", "y", 0.1), ("e", "z", 0.0)];
         let (kept, _) = names(&list, &Rules { per_repo: 0.34, ..ALL });
         assert_eq!(kept, ["a", "d", "e"]);
+    }
+
+    #[test]
+    fn tasks_that_teach_nothing_can_be_left_out() {
+        let mut list = scored(&[("a", "r", 0.4), ("b", "r", 0.3), ("c", "r", 0.2), ("d", "r", 0.1)]);
+        list[0].status = "zero".to_owned();
+        let kept = |rules: &Rules| {
+            let (kept, left_out) = choose::<String>(&list, rules, &|_| None);
+            (kept.into_iter().map(|task| task.task).collect::<Vec<_>>(), left_out)
+        };
+        assert_eq!(kept(&Rules { top: 0.5, ..ALL }).0, ["a", "b"]);
+        // Half of all, not of what is left.
+        let (kept, left_out) = kept(&Rules { top: 0.5, drops_zero: true, ..ALL });
+        assert_eq!(kept, ["b", "c"]);
+        assert_eq!(left_out["its attempts all earned the same"], 1);
     }
 
     #[test]
