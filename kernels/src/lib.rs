@@ -5,6 +5,9 @@
 //! read; faster kernels are right when they agree with it bit by bit.
 
 pub mod cpu;
+pub mod element;
+
+pub use element::{Dtype, Rows};
 
 /// What can be said of a gradient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
