@@ -5,6 +5,8 @@
 //! read; faster kernels are right when they agree with it bit by bit.
 
 pub mod cpu;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 pub mod element;
 
 pub use element::{Dtype, Rows};

@@ -1,0 +1,362 @@
+//! What a device is asked to do, as data: which numbers it holds when, and which kernels run on them.
+//!
+//! Rows may be longer, and more, than a device has memory for. They are cut into panels of whole chunks
+//! and batches of rows; a panel's directions stay on the device while its batches pass, two of them at
+//! a time: while one is computed, the next is copied. Totals stay on the device and take the chunks in
+//! order, so where the cuts are changes no bit.
+
+use std::ops::Range;
+
+use crate::{Dtype, Rows, cpu::CHUNK, element::width};
+
+/// Threads of a block, in every kernel.
+pub const BLOCK_THREADS: u32 = 128;
+
+/// Threads that go in step.
+const WARP: usize = 32;
+
+/// The sizes of a problem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The type of the rows.
+    pub dtype: Dtype,
+    /// How many there are.
+    pub rows: usize,
+    /// How many numbers a row has, padding aside.
+    pub dim: usize,
+    /// How many directions there are.
+    pub directions: usize,
+    /// Whether coordinates have weights.
+    pub weighted: bool,
+}
+
+/// The most bytes that lie on a device at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Those of a batch of rows; there are two of them.
+    pub batch: usize,
+    /// Those of a panel of the directions and the weights.
+    pub panel: usize,
+}
+
+impl Default for Limits {
+    /// Large enough that a copy takes far longer than to start it, small enough for any device.
+    fn default() -> Limits {
+        Limits { batch: 64 << 20, panel: 256 << 20 }
+    }
+}
+
+/// How a problem is cut.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    problem: Problem,
+    /// Numbers of a panel: whole chunks, or the padded row.
+    panel: usize,
+    /// Rows of a batch.
+    batch: usize,
+}
+
+/// A piece of memory on the device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Buffer {
+    /// The rows of a batch; each slot has one.
+    Rows,
+    /// The directions of a panel, padded like rows of `f32`.
+    Directions,
+    /// The weights of a panel, padded likewise.
+    Weights,
+    /// The sums of the chunks of a batch, as `f32`; each slot has one.
+    Partials,
+    /// The totals, as `f64`; zero at first.
+    Totals,
+}
+
+/// An argument of a kernel. Each takes eight bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Argument {
+    /// The address of a buffer, so many bytes in.
+    Address(Buffer, usize),
+    /// A number.
+    Number(u64),
+}
+
+/// One run of a kernel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Launch {
+    /// The name of the kernel.
+    pub kernel: &'static str,
+    /// How many blocks of [`BLOCK_THREADS`] threads it takes.
+    pub blocks: u32,
+    /// What it is given.
+    pub arguments: Vec<Argument>,
+}
+
+/// One step of a plan; they are taken in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Put these numbers of the directions and the weights on the device, when no kernel reads them.
+    Panel(Range<usize>),
+    /// Put these numbers of these rows into a slot, then run kernels.
+    Batch {
+        /// Which slot: they take turns, so that one is filled while another is read.
+        slot: usize,
+        /// Which rows.
+        rows: Range<usize>,
+        /// Which numbers of each.
+        numbers: Range<usize>,
+        /// What runs then, in order. What they add to the totals comes after what an earlier step adds.
+        launches: Vec<Launch>,
+    },
+}
+
+/// How many batches are under way at once.
+pub const SLOTS: usize = 2;
+
+/// Directions that one kernel takes at once.
+fn passes(mut directions: usize) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let taken = if directions >= 4 { 4 } else { directions.min(1) };
+        directions -= taken;
+        (taken > 0).then_some(taken)
+    })
+}
+
+impl Plan {
+    /// Cuts a problem so that it keeps within limits, as far as single chunks of single rows do.
+    pub fn new(problem: Problem, limits: Limits) -> Plan {
+        let width = width(problem.dim);
+        let shared = (problem.directions + usize::from(problem.weighted)).max(1) * 4;
+        let chunks = |bytes: usize, of_chunk: usize| (bytes / of_chunk).max(1) * CHUNK;
+        let panel = chunks(limits.panel, shared * CHUNK)
+            .min(chunks(limits.batch, problem.dtype.row_bytes(CHUNK)))
+            .min(width);
+        let batch = (limits.batch / problem.dtype.row_bytes(panel)).clamp(1, problem.rows.max(1));
+        Plan { problem, panel, batch }
+    }
+
+    /// Returns the bytes of a buffer.
+    pub fn bytes(&self, buffer: Buffer) -> usize {
+        let Problem { dtype, rows, directions, weighted, .. } = self.problem;
+        match buffer {
+            Buffer::Rows => self.batch * dtype.row_bytes(self.panel),
+            Buffer::Directions => directions * self.panel * 4,
+            Buffer::Weights => usize::from(weighted) * self.panel * 4,
+            Buffer::Partials => {
+                let sums = passes(directions).max().map_or(0, |taken| taken + 1);
+                sums * self.batch * self.panel.div_ceil(CHUNK) * 4
+            }
+            Buffer::Totals => passes(directions).map(|taken| taken + 1).sum::<usize>() * rows * 8,
+        }
+    }
+
+    /// Returns where a row's product with a direction, and its squared norm, stand among the totals.
+    pub fn places(&self, row: usize, direction: usize) -> (usize, usize) {
+        let mut before = 0;
+        let mut sum = 0;
+        for taken in passes(self.problem.directions) {
+            if direction < before + taken {
+                sum += direction - before;
+                break;
+            }
+            before += taken;
+            sum += taken + 1;
+        }
+        // Every pass computes the norm, from the same numbers in the same order: the first will do.
+        let norm = passes(self.problem.directions).next().unwrap_or(0);
+        (sum * self.problem.rows + row, norm * self.problem.rows + row)
+    }
+
+    /// Returns what is to be done, step by step.
+    pub fn steps(&self) -> impl Iterator<Item = Step> {
+        let (width, rows) = (width(self.problem.dim), self.problem.rows);
+        let mut batches = 0;
+        let panels = (0..width).step_by(self.panel).map(move |from| from..(from + self.panel).min(width));
+        panels.flat_map(move |numbers| {
+            let mut steps = vec![Step::Panel(numbers.clone())];
+            for from in (0..rows).step_by(self.batch) {
+                let rows = from..(from + self.batch).min(rows);
+                let launches = self.launches(&rows, numbers.len());
+                steps.push(Step::Batch { slot: batches % SLOTS, rows, numbers: numbers.clone(), launches });
+                batches += 1;
+            }
+            steps
+        })
+    }
+
+    fn launches(&self, rows: &Range<usize>, width: usize) -> Vec<Launch> {
+        let number = |number: usize| Argument::Number(number as u64);
+        let address = Argument::Address;
+        let chunks = width.div_ceil(CHUNK);
+        let mut launches = Vec::new();
+        let (mut direction, mut sum) = (0, 0);
+        for taken in passes(self.problem.directions) {
+            launches.push(Launch {
+                kernel: match (self.problem.weighted, taken) {
+                    (false, 1) => "sums_1",
+                    (false, _) => "sums_4",
+                    (true, 1) => "weighted_1",
+                    (true, _) => "weighted_4",
+                },
+                blocks: blocks(self.tiles(rows.len(), taken) * chunks * group(self.problem.dtype)),
+                arguments: vec![
+                    address(Buffer::Rows, 0),
+                    number(rows.len()),
+                    number(width),
+                    address(Buffer::Directions, direction * width * 4),
+                    address(Buffer::Weights, 0),
+                    address(Buffer::Partials, 0),
+                ],
+            });
+            launches.push(Launch {
+                kernel: "total",
+                blocks: blocks((taken + 1) * rows.len() * WARP),
+                arguments: vec![
+                    address(Buffer::Partials, 0),
+                    number(taken + 1),
+                    number(rows.len()),
+                    number(chunks),
+                    address(Buffer::Totals, sum * self.problem.rows * 8),
+                    number(self.problem.rows),
+                    number(rows.start),
+                ],
+            });
+            direction += taken;
+            sum += taken + 1;
+        }
+        launches
+    }
+
+    /// Returns into how many tiles a kernel divides rows: `align.cu` says how many it takes at once.
+    fn tiles(&self, rows: usize, directions: usize) -> usize {
+        let at_once = if directions == 1 || self.problem.dtype == Dtype::F32 { 2 } else { 1 };
+        rows.div_ceil(at_once)
+    }
+}
+
+/// Returns how many threads share a chunk: `WIDTH` in `align.cu` lanes each.
+fn group(dtype: Dtype) -> usize {
+    match dtype {
+        Dtype::F32 => 16,
+        Dtype::Bf16 | Dtype::F16 | Dtype::Int8 => 8,
+    }
+}
+
+fn blocks(threads: usize) -> u32 {
+    // A batch of 2^31 blocks would be terabytes; a driver refuses the number that stands for it here.
+    u32::try_from(threads.div_ceil(BLOCK_THREADS as usize)).unwrap_or(u32::MAX)
+}
+
+/// Writes the numbers of a range, of a range of rows, as if they were whole rows; returns their bytes.
+pub fn pack(all: &Rows<'_>, rows: Range<usize>, numbers: Range<usize>, into: &mut [u8]) -> usize {
+    let (dtype, width) = (all.dtype(), width(all.dim()));
+    let bytes = rows.len() * dtype.row_bytes(numbers.len());
+    if numbers == (0..width) {
+        into[..bytes].copy_from_slice(&all.bytes()[rows.start * all.stride()..][..bytes]);
+        return bytes;
+    }
+    let of_numbers = numbers.start * dtype.size()..numbers.end * dtype.size();
+    let scales =
+        dtype.row_bytes(numbers.start) - of_numbers.start..dtype.row_bytes(numbers.end) - of_numbers.end;
+    for (row, into) in rows.zip(into[..bytes].chunks_exact_mut(dtype.row_bytes(numbers.len()))) {
+        let row = all.row(row);
+        let (into, into_scales) = into.split_at_mut(of_numbers.len());
+        into.copy_from_slice(&row[of_numbers.clone()]);
+        into_scales.copy_from_slice(&row[width * dtype.size()..][scales.clone()]);
+    }
+    bytes
+}
+
+/// Returns the numbers of a range, with zeros behind the last that there is.
+pub fn pad(values: &[f32], numbers: Range<usize>) -> Vec<f32> {
+    let end = numbers.end.min(values.len());
+    let mut padded = values[numbers.start.min(end)..end].to_vec();
+    padded.resize(numbers.len(), 0.0);
+    padded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::element::{decode, encode};
+
+    fn problem(dtype: Dtype, rows: usize, dim: usize, directions: usize) -> Problem {
+        Problem { dtype, rows, dim, directions, weighted: false }
+    }
+
+    #[test]
+    fn what_fits_is_one_batch() {
+        let plan = Plan::new(problem(Dtype::F32, 10, 5000, 1), Limits::default());
+        let steps: Vec<Step> = plan.steps().collect();
+        assert_eq!(steps[0], Step::Panel(0..5120));
+        let Step::Batch { slot: 0, rows, numbers, launches } = &steps[1] else { panic!("{steps:?}") };
+        assert_eq!((steps.len(), rows.clone(), numbers.clone()), (2, 0..10, 0..5120));
+        assert_eq!(launches.iter().map(|launch| launch.kernel).collect::<Vec<_>>(), ["sums_1", "total"]);
+        // Five tiles of two rows, two chunks, 16 threads each; then a warp for each of twenty totals.
+        assert_eq!(launches.iter().map(|launch| launch.blocks).collect::<Vec<_>>(), [2, 5]);
+    }
+
+    #[test]
+    fn no_limit_is_exceeded_and_no_number_is_left_out() {
+        let limits = Limits { batch: 100_000, panel: 70_000 };
+        for dtype in Dtype::ALL {
+            for (rows, dim, directions) in [(1, 1, 1), (7, 20_000, 3), (40, 4096, 9), (3, 100_001, 2)] {
+                let plan = Plan::new(problem(dtype, rows, dim, directions), limits);
+                assert!(plan.bytes(Buffer::Rows) <= limits.batch, "{plan:?}");
+                let least = directions * CHUNK * 4;
+                assert!(plan.bytes(Buffer::Directions) <= limits.panel.max(least), "{plan:?}");
+                let mut seen = vec![0; rows];
+                let mut panel = 0..0;
+                let mut slots = Vec::new();
+                for step in plan.steps() {
+                    match step {
+                        Step::Panel(numbers) => {
+                            assert_eq!((numbers.start, numbers.start % CHUNK), (panel.end, 0));
+                            panel = numbers;
+                        }
+                        Step::Batch { slot, rows, numbers, .. } => {
+                            assert_eq!(numbers, panel);
+                            slots.push(slot);
+                            seen[rows].iter_mut().for_each(|seen| *seen += numbers.len());
+                        }
+                    }
+                }
+                assert_eq!(seen, vec![width(dim); rows]);
+                assert!(slots.windows(2).all(|two| two[0] != two[1]));
+            }
+        }
+    }
+
+    #[test]
+    fn each_total_has_its_place() {
+        for directions in 1..12 {
+            let plan = Plan::new(problem(Dtype::Bf16, 3, 100, directions), Limits::default());
+            let mut places: Vec<usize> = (0..3)
+                .flat_map(|row| (0..directions).map(move |d| (row, d)))
+                .map(|(r, d)| plan.places(r, d).0)
+                .collect();
+            places.extend((0..3).map(|row| plan.places(row, directions - 1).1));
+            places.sort_unstable();
+            places.dedup();
+            assert_eq!(places.len(), 3 * directions + 3);
+            assert!(places[places.len() - 1] < plan.bytes(Buffer::Totals) / 8);
+        }
+        assert_eq!(passes(11).collect::<Vec<_>>(), [4, 4, 1, 1, 1]);
+    }
+
+    #[test]
+    fn a_packed_panel_is_a_row_of_its_own() {
+        let values: Vec<f32> = (0..10_000).map(|at| (at as f32 * 0.37).sin()).collect();
+        for dtype in Dtype::ALL {
+            let bytes = [encode(dtype, &values), encode(dtype, &values[..10_000])].concat();
+            let rows = Rows::new(dtype, 10_000, &bytes).unwrap();
+            let mut packed = vec![0; bytes.len()];
+            for numbers in [0..4096, 4096..8192, 8192..10_240, 0..10_240] {
+                let length = pack(&rows, 1..2, numbers.clone(), &mut packed);
+                let found = decode(dtype, numbers.len(), &packed[..length]);
+                assert_eq!(found, decode(dtype, 10_240, rows.row(1))[numbers], "{dtype}");
+            }
+        }
+        assert_eq!(pad(&values, 9_999..10_002), [values[9_999], 0.0, 0.0]);
+        assert_eq!(pad(&values, 10_100..10_101), [0.0]);
+    }
+}
