@@ -71,6 +71,11 @@ impl Nvrtc {
 
     /// Compiles the kernels for rows of a type.
     pub fn compile(&self, dtype: Dtype, target: Target) -> Result<Code, Error> {
+        self.compile_source(SOURCE, dtype, target)
+    }
+
+    /// Compiles what stands in place of the kernels: tests do, to see that a slip is found.
+    pub fn compile_source(&self, source: &str, dtype: Dtype, target: Target) -> Result<Code, Error> {
         let row = match dtype {
             Dtype::F32 => "F32",
             Dtype::Bf16 => "Bf16",
@@ -94,10 +99,10 @@ impl Nvrtc {
         let mut options = vec![architecture.as_str(), define.as_str(), "--std=c++17", "--fmad=false"];
         options.extend(verbose);
         // SAFETY: names and signatures are those of NVRTC's documented C interface, since version 11.
-        unsafe { self.run(&options, size, read) }.map_err(|log| Error::Compile { target: name, log })
+        unsafe { self.run(source, &options, size, read) }.map_err(|log| Error::Compile { target: name, log })
     }
 
-    unsafe fn run(&self, options: &[&str], size: &[u8], read: &[u8]) -> Result<Code, String> {
+    unsafe fn run(&self, source: &str, options: &[&str], size: &[u8], read: &[u8]) -> Result<Code, String> {
         type Create = unsafe extern "C" fn(
             *mut Program,
             *const c_char,
@@ -109,7 +114,7 @@ impl Nvrtc {
         type Compile = unsafe extern "C" fn(Program, c_int, *const *const c_char) -> c_int;
         type Destroy = unsafe extern "C" fn(*mut Program) -> c_int;
         let text = |text: &str| CString::new(text).map_err(|error| error.to_string());
-        let source = text(SOURCE)?;
+        let source = text(source)?;
         let options = options.iter().map(|option| text(option)).collect::<Result<Vec<_>, _>>()?;
         let options: Vec<*const c_char> = options.iter().map(|option| option.as_ptr()).collect();
         // SAFETY: every pointer is to a C string or a place that outlives the call, and each symbol has
