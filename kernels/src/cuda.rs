@@ -155,6 +155,10 @@ fn start() -> Result<(), Missing> {
     if !unsafe { sys::is_culib_present() } {
         return Err(Missing::Driver);
     }
+    // SAFETY: the function is only looked for, and the library is there.
+    if unsafe { sys::culib().get::<unsafe extern "C" fn(u32) -> i32>(b"cuInit") }.is_err() {
+        return Err(Missing::Working(String::from("`libcuda.so` has no function `cuInit`")));
+    }
     match result::init() {
         Err(DriverError(sys::CUresult::CUDA_ERROR_NO_DEVICE)) => Err(Missing::Device(0)),
         other => other.map_err(working),

@@ -169,8 +169,6 @@ struct Slot {
     partials: CudaSlice<u8>,
     /// The staged bytes have left.
     copied: CudaEvent,
-    /// The totals hold this batch.
-    added: CudaEvent,
 }
 
 impl Work {
@@ -187,8 +185,8 @@ impl Work {
                     stream.alloc(bytes(Buffer::Partials))?,
                 )
             };
-            let (copied, added) = (context.new_event(None)?, context.new_event(None)?);
-            Ok(Slot { stream, staging, rows, partials, copied, added })
+            let copied = context.new_event(None)?;
+            Ok(Slot { stream, staging, rows, partials, copied })
         };
         let slots = (0..SLOTS).map(|_| slot()).collect::<Result<Vec<Slot>, DriverError>>()?;
         let stream = slots[0].stream.clone();
@@ -215,10 +213,10 @@ impl Work {
         directions: &[&[f32]],
         weights: Option<&[f32]>,
     ) -> Result<(), DriverError> {
-        let mut before: Option<usize> = None;
         for step in plan.steps() {
             match step {
                 Step::Panel(numbers) => {
+                    // No kernel reads the panel before, and the totals hold its chunks.
                     self.wait()?;
                     let stream = self.slots[0].stream.clone();
                     for (at, direction) in directions.iter().enumerate() {
@@ -237,15 +235,9 @@ impl Work {
                     let staged = &fill.staging.as_slice()?[..length];
                     fill.stream.memcpy_htod(staged, &mut fill.rows)?;
                     fill.copied.record(&fill.stream)?;
-                    if let Some(before) = before.filter(|before| *before != slot) {
-                        // Totals take the chunks in order.
-                        self.slots[slot].stream.wait(&self.slots[before].added)?;
-                    }
                     for launch in &launches {
                         self.launch(kernels, slot, launch)?;
                     }
-                    self.slots[slot].added.record(&self.slots[slot].stream)?;
-                    before = Some(slot);
                 }
             }
         }

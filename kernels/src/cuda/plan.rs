@@ -94,7 +94,7 @@ pub struct Launch {
 /// One step of a plan; they are taken in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Put these numbers of the directions and the weights on the device, when no kernel reads them.
+    /// When every batch before is done: put these numbers of the directions and the weights on the device.
     Panel(Range<usize>),
     /// Put these numbers of these rows into a slot, then run kernels.
     Batch {
@@ -104,7 +104,7 @@ pub enum Step {
         rows: Range<usize>,
         /// Which numbers of each.
         numbers: Range<usize>,
-        /// What runs then, in order. What they add to the totals comes after what an earlier step adds.
+        /// What runs then, in order. Batches of one panel add to different totals, so they need no order.
         launches: Vec<Launch>,
     },
 }
