@@ -6,8 +6,12 @@
 
 pub mod cpu;
 pub mod element;
+mod fast;
+#[cfg(test)]
+mod random;
 
 pub use element::{Dtype, Rows};
+pub use fast::Isa;
 
 /// What can be said of a gradient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
