@@ -147,6 +147,61 @@ fn avx2<E: Element>(
     panel::<E, 1, 2, 1>(rows, directions, weights, totals);
 }
 
+/// Adds a panel's numbers to sums, one for each column.
+pub(crate) fn accumulate(isa: Isa, dtype: Dtype, panel: Panel<'_>, sums: &mut [[f64; UNIT]]) {
+    match dtype {
+        Dtype::F32 => accumulate_as::<F32>(isa, panel, sums),
+        Dtype::Bf16 => accumulate_as::<Bf16>(isa, panel, sums),
+        Dtype::F16 => accumulate_as::<F16>(isa, panel, sums),
+        Dtype::Int8 => accumulate_as::<Int8>(isa, panel, sums),
+    }
+}
+
+fn accumulate_as<E: Element>(isa: Isa, panel: Panel<'_>, sums: &mut [[f64; UNIT]]) {
+    // SAFETY: as in `add_as`.
+    #[cfg(target_arch = "x86_64")]
+    match isa {
+        Isa::Avx512 => return unsafe { accumulate_avx512::<E>(panel, sums) },
+        Isa::Avx2 => return unsafe { accumulate_avx2::<E>(panel, sums) },
+        Isa::Portable => {}
+    }
+    let _ = isa;
+    accumulate_here::<E>(panel, sums);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+fn accumulate_avx512<E: Element>(panel: Panel<'_>, sums: &mut [[f64; UNIT]]) {
+    accumulate_here::<E>(panel, sums);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn accumulate_avx2<E: Element>(panel: Panel<'_>, sums: &mut [[f64; UNIT]]) {
+    accumulate_here::<E>(panel, sums);
+}
+
+#[inline(always)]
+fn accumulate_here<E: Element>(panel: Panel<'_>, sums: &mut [[f64; UNIT]]) {
+    let (values, scales) = (E::blocks(panel.values), panel.scales.as_chunks::<4>().0);
+    for (at, (block, sums)) in values.iter().zip(sums.as_chunks_mut::<UNITS>().0).enumerate() {
+        let scale = if E::SCALED { f32::from_le_bytes(scales[at]) } else { 0.0 };
+        for (unit, sums) in sums.iter_mut().enumerate() {
+            let x = E::load(block, unit, scale);
+            for lane in 0..UNIT {
+                sums[lane] += f64::from(x[lane]);
+            }
+        }
+    }
+}
+
+/// Returns a direction's numbers as a panel of a row.
+pub(crate) fn as_panel(units: &[Unit]) -> Panel<'_> {
+    // SAFETY: a unit is 64 bytes of numbers, without padding.
+    let values = unsafe { std::slice::from_raw_parts(units.as_ptr().cast::<u8>(), size_of_val(units)) };
+    Panel { values, scales: &[] }
+}
+
 /// How a type's numbers become `f32`.
 trait Element {
     /// 128 numbers, in units.
@@ -262,9 +317,11 @@ fn panel<E: Element, const SINGLE: usize, const TILE: usize, const UNITS_OF_TILE
         for (at, tile) in tiles.iter().enumerate() {
             let (dots, _) =
                 rows.sums::<TILE, UNITS_OF_TILE, NONE>(from_fn(|of| part(tile[of], first, end)), &[]);
-            for of in 0..TILE {
-                one.dots[1 + at * TILE + of] += f64::from(dots[0][of]);
-                other.dots[1 + at * TILE + of] += f64::from(dots[1][of]);
+            for (totals, dots) in [&mut *one, &mut *other].into_iter().zip(dots) {
+                totals.dots[1 + at * TILE..]
+                    .iter_mut()
+                    .zip(dots)
+                    .for_each(|(sum, dot)| *sum += f64::from(dot));
             }
         }
         for (direction, at) in rest.iter().zip(1 + tiles.len() * TILE..) {
