@@ -64,19 +64,7 @@ fn join(mut lanes: [f32; LANES]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Status;
-
-    /// A small generator: the test's numbers must not depend on a crate's version.
-    fn random(seed: u64, length: usize) -> Vec<f32> {
-        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-        let mut next = || {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            (state >> 40) as f32 / (1u64 << 24) as f32 - 0.5
-        };
-        (0..length).map(|_| next()).collect()
-    }
+    use crate::{Status, random::random};
 
     fn exact(row: &[f32], direction: &[f32]) -> Sums {
         let sum = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();

@@ -118,7 +118,7 @@ impl Work for Pipeline {
             StageKind::Generate => (1, &["candidates"]),
             StageKind::Gate => (1, &["accepted", "funnel"]),
             StageKind::Gradient => (1, &["gradients"]),
-            StageKind::Score => (1, &["scores"]),
+            StageKind::Score => (2, &["scores"]),
             StageKind::Select => (1, &["tasks", "selection"]),
             StageKind::Evaluate => (1, &["evaluation"]),
             StageKind::Stop => (1, &["decision"]),
