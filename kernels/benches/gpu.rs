@@ -36,14 +36,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Ok(());
     }
     let gpu = Gpu::open(0)?;
-    let device = gpu.device();
-    println!(
-        "{}, sm_{}{}, {} GiB",
-        device.name,
-        device.architecture.0,
-        device.architecture.1,
-        device.memory >> 30
-    );
+    let card = gpu.card();
+    println!("{}, sm_{}{}, {} GiB", card.name, card.architecture.0, card.architecture.1, card.memory >> 30);
     let stream = CudaContext::new(0)?.new_stream()?;
     let copied = copied(&stream)?;
     println!("copy within the device: {copied:.0} GB/s, read and written");
@@ -52,7 +46,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for dtype in Dtype::ALL {
         for (weighted, directions) in [(false, 1), (false, 4), (false, 32), (true, 1)] {
             let problem = Problem { dtype, rows: ROWS, dim: DIM, directions, weighted };
-            let [sums, totals] = resident(&stream, &nvrtc, gpu.device().architecture, problem)?;
+            let [sums, totals] = resident(&stream, &nvrtc, card.architecture, problem)?;
             let rate = (ROWS * dtype.row_bytes(DIM)) as f64 / sums / 1e6;
             let name = format!("{dtype} V={directions}{}", if weighted { " weighted" } else { "" });
             println!(
@@ -114,7 +108,7 @@ fn resident(
     (major, minor): (i32, i32),
     problem: Problem,
 ) -> Result<[f64; 2], Box<dyn Error>> {
-    let plan = Plan::new(problem, Limits { batch: usize::MAX, panel: usize::MAX });
+    let plan = Plan::new(problem, Limits { batch: usize::MAX, stretch: usize::MAX });
     let Some(Step::Batch { launches, .. }) = plan.steps().nth(1) else { return Err("no batch".into()) };
     let code = nvrtc.compile(problem.dtype, Target::Cubin(major, minor))?;
     let module = stream.context().load_module(Ptx::from_binary(code.bytes))?;

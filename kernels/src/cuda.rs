@@ -7,7 +7,7 @@
 //! [`plan`] says what a device is asked to do, as data; [`Gpu`] does it. Tests do it too, without a
 //! device: they interpret what NVRTC makes of the kernels.
 
-use std::{fmt, panic, path::PathBuf};
+use std::{panic, path::PathBuf};
 
 use cudarc::driver::{DriverError, result, sys};
 
@@ -22,7 +22,7 @@ pub const SOURCE: &str = include_str!("cuda/align.cu");
 
 /// A GPU of this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Device {
+pub struct Card {
     /// Which one, as the driver counts.
     pub ordinal: usize,
     /// What its maker calls it.
@@ -34,53 +34,48 @@ pub struct Device {
 }
 
 /// What this machine lacks to compute on a GPU.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Missing {
     /// There is no driver.
+    #[error(
+        "no CUDA driver: the system's loader finds no `libcuda.so`; install NVIDIA's driver, or compute on the CPU"
+    )]
     Driver,
     /// There is a driver, but it does not work.
+    #[error("the CUDA driver does not work: {0}; see what `nvidia-smi` says, or compute on the CPU")]
     Working(String),
-    /// The driver knows no device, or not that one.
+    /// The driver knows no device.
+    #[error(
+        "the CUDA driver knows no GPU; see what `nvidia-smi -L` lists and what `CUDA_VISIBLE_DEVICES` hides, or compute on the CPU"
+    )]
+    Devices,
+    /// The driver knows devices, but not that one.
+    #[error("there is no GPU {0}; `nvidia-smi -L` lists those there are, beginning with 0")]
     Device(usize),
     /// There is no NVRTC in any of these places.
+    #[error(
+        "no NVRTC, which compiles kernels, in {}; `pip install nvidia-cuda-nvrtc`, and let `SSWE_NVRTC` name the folder that holds `libnvrtc.so`",
+        listed(.0)
+    )]
     Compiler(Vec<PathBuf>),
 }
 
-impl fmt::Display for Missing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Missing::Driver => f.write_str(
-                "no CUDA driver: the system's loader finds no `libcuda.so`; install NVIDIA's driver, or compute on the CPU",
-            ),
-            Missing::Working(why) => {
-                write!(f, "the CUDA driver does not work: {why}; see what `nvidia-smi` says, or compute on the CPU")
-            }
-            Missing::Device(0) => f.write_str(
-                "the CUDA driver knows no GPU; see what `nvidia-smi -L` lists and what `CUDA_VISIBLE_DEVICES` hides, or compute on the CPU",
-            ),
-            Missing::Device(ordinal) => {
-                write!(f, "there is no GPU {ordinal}; `nvidia-smi -L` lists those there are, beginning with 0")
-            }
-            Missing::Compiler(places) => {
-                let places: Vec<String> = places.iter().map(|place| format!("`{}`", place.display())).collect();
-                write!(
-                    f,
-                    "no NVRTC, which compiles kernels, in {}; `pip install nvidia-cuda-nvrtc`, and let `SSWE_NVRTC` name the folder that holds `libnvrtc.so`",
-                    places.join(", ")
-                )
-            }
-        }
-    }
+fn listed(places: &[PathBuf]) -> String {
+    let places: Vec<String> = places.iter().map(|place| format!("`{}`", place.display())).collect();
+    places.join(", ")
 }
 
-impl std::error::Error for Missing {}
-
 /// Why there are no sums.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The machine lacks something.
-    Missing(Missing),
+    #[error(transparent)]
+    Missing(#[from] Missing),
     /// NVRTC refused the kernels.
+    #[error(
+        "NVRTC does not compile the kernels for `{target}`; another version may (`SSWE_NVRTC`), and the CPU computes the same: {}",
+        log.trim()
+    )]
     Compile {
         /// What they were to be compiled for.
         target: String,
@@ -88,6 +83,7 @@ pub enum Error {
         log: String,
     },
     /// The driver refused something.
+    #[error("the CUDA driver cannot {doing}: {why}; the CPU computes the same")]
     Driver {
         /// What it was asked to do.
         doing: &'static str,
@@ -95,6 +91,7 @@ pub enum Error {
         why: String,
     },
     /// A direction, or the weights, has another length than the rows.
+    #[error("{what} has {found} numbers, but the rows have {wanted}; give it as many")]
     Length {
         /// What has it.
         what: String,
@@ -105,33 +102,6 @@ pub enum Error {
     },
 }
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Error::Missing(missing) => missing.fmt(f),
-            Error::Compile { target, log } => write!(
-                f,
-                "NVRTC does not compile the kernels for `{target}`; another version may (`SSWE_NVRTC`), and the CPU computes the same: {}",
-                log.trim()
-            ),
-            Error::Driver { doing, why } => {
-                write!(f, "the CUDA driver cannot {doing}: {why}; the CPU computes the same")
-            }
-            Error::Length { what, found, wanted } => {
-                write!(f, "{what} has {found} numbers, but the rows have {wanted}; give it as many")
-            }
-        }
-    }
-}
-
-impl std::error::Error for Error {}
-
-impl From<Missing> for Error {
-    fn from(missing: Missing) -> Error {
-        Error::Missing(missing)
-    }
-}
-
 /// Returns whether this machine can compute on a GPU; if not, what it lacks.
 pub fn available() -> Result<(), Missing> {
     devices()?;
@@ -139,14 +109,14 @@ pub fn available() -> Result<(), Missing> {
 }
 
 /// Returns the GPUs of this machine: at least one.
-pub fn devices() -> Result<Vec<Device>, Missing> {
+pub fn devices() -> Result<Vec<Card>, Missing> {
     let found = guarded(|| {
         start()?;
         let count = result::device::get_count().map_err(working)?;
-        (0..count).map(|ordinal| describe(ordinal).map_err(working)).collect::<Result<Vec<Device>, _>>()
+        (0..count).map(|ordinal| describe(ordinal).map_err(working)).collect::<Result<Vec<Card>, _>>()
     });
     let devices = found.unwrap_or_else(|why| Err(Missing::Working(why)))?;
-    if devices.is_empty() { Err(Missing::Device(0)) } else { Ok(devices) }
+    if devices.is_empty() { Err(Missing::Devices) } else { Ok(devices) }
 }
 
 /// Loads the driver. What it would say of a missing library is a panic, so this looks first.
@@ -160,17 +130,17 @@ fn start() -> Result<(), Missing> {
         return Err(Missing::Working(String::from("`libcuda.so` has no function `cuInit`")));
     }
     match result::init() {
-        Err(DriverError(sys::CUresult::CUDA_ERROR_NO_DEVICE)) => Err(Missing::Device(0)),
+        Err(DriverError(sys::CUresult::CUDA_ERROR_NO_DEVICE)) => Err(Missing::Devices),
         other => other.map_err(working),
     }
 }
 
-fn describe(ordinal: i32) -> Result<Device, DriverError> {
+fn describe(ordinal: i32) -> Result<Card, DriverError> {
     use sys::CUdevice_attribute_enum as Attribute;
     let device = result::device::get(ordinal)?;
     // SAFETY: the device is one that the driver has just named.
     let attribute = |which| unsafe { result::device::get_attribute(device, which) };
-    Ok(Device {
+    Ok(Card {
         ordinal: ordinal as usize,
         name: result::device::get_name(device)?,
         architecture: (
@@ -219,7 +189,7 @@ mod tests {
             Err(missing) => assert_eq!(Gpu::open(0).err(), Some(Error::Missing(missing))),
         }
         assert!(Missing::Driver.to_string().contains("install NVIDIA's driver"));
-        assert!(Missing::Device(0).to_string().contains("CUDA_VISIBLE_DEVICES"));
+        assert!(Missing::Devices.to_string().contains("CUDA_VISIBLE_DEVICES"));
         assert!(Missing::Device(3).to_string().contains("no GPU 3"));
         let places = vec![PathBuf::from("/a"), PathBuf::from("/b")];
         assert!(

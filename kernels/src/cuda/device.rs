@@ -14,9 +14,9 @@ use cudarc::{
 };
 
 use super::{
-    Device, Error, Missing, devices, guarded,
+    Card, Error, Missing, devices, guarded,
     nvrtc::{Nvrtc, Target},
-    plan::{Argument, BLOCK_THREADS, Buffer, Launch, Limits, Plan, Problem, SLOTS, Step, pack, pad},
+    plan::{Argument, BLOCK_THREADS, Buffer, Launch, Limits, Piece, Plan, Problem, SLOTS, Step, fill},
     said,
 };
 use crate::{Dtype, Rows, Sums};
@@ -29,7 +29,7 @@ type Kernels = BTreeMap<&'static str, CudaFunction>;
 /// A GPU that is ready to compute.
 #[derive(Debug)]
 pub struct Gpu {
-    device: Device,
+    card: Card,
     context: Arc<CudaContext>,
     nvrtc: Nvrtc,
     /// What has been compiled so far: a type takes a second, and most runs need one of them.
@@ -39,7 +39,7 @@ pub struct Gpu {
 impl Gpu {
     /// Opens a GPU; the first is 0.
     pub fn open(ordinal: usize) -> Result<Gpu, Error> {
-        let device = devices()?.into_iter().nth(ordinal).ok_or(Missing::Device(ordinal))?;
+        let card = devices()?.into_iter().nth(ordinal).ok_or(Missing::Device(ordinal))?;
         let nvrtc = Nvrtc::find()?;
         let opened = guarded(|| {
             let context = CudaContext::new(ordinal)?;
@@ -48,12 +48,12 @@ impl Gpu {
             Ok(context)
         });
         let context = answer("open the GPU", opened)?;
-        Ok(Gpu { device, context, nvrtc, kernels: Mutex::default() })
+        Ok(Gpu { card, context, nvrtc, kernels: Mutex::default() })
     }
 
     /// Returns which GPU it is.
-    pub fn device(&self) -> &Device {
-        &self.device
+    pub fn card(&self) -> &Card {
+        &self.card
     }
 
     /// Returns the sums of each row with each direction, row by row: the bits that the CPU computes.
@@ -88,21 +88,40 @@ impl Gpu {
             weighted: weights.is_some(),
         };
         let plan = Plan::new(problem, limits);
-        let kernels = self.kernels(rows.dtype())?;
-        let totals = answer(
-            "compute on the GPU",
-            guarded(|| {
-                let mut work = Work::new(&self.context, &plan)?;
-                work.run(&kernels, &plan, rows, directions, weights)?;
-                work.totals()
-            }),
-        )?;
+        let mut totals = vec![0.0; plan.bytes(Buffer::Totals) / 8];
+        self.add(&plan, &mut totals, |piece, into| {
+            fill(rows, directions, weights, piece, into);
+            Ok::<(), Error>(())
+        })?;
         let sums = |row: usize, direction: usize| {
             let (dot, norm2) = plan.places(row, direction);
-            Sums { dot: plain(totals[dot]), norm2: plain(totals[norm2]) }
+            Sums { dot: totals[dot], norm2: totals[norm2] }
         };
         let pairs = (0..problem.rows).flat_map(|row| (0..problem.directions).map(move |d| (row, d)));
         Ok(pairs.map(|(row, direction)| sums(row, direction)).collect())
+    }
+
+    /// Adds the sums of a plan to its totals, which lie as [`Plan::places`] says. `fill` writes what the
+    /// plan asks for into memory that the device reads; each byte is written.
+    pub(crate) fn add<E: From<Error>>(
+        &self,
+        plan: &Plan,
+        totals: &mut [f64],
+        fill: impl FnMut(&Piece, &mut [u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let kernels = self.kernels(plan.dtype())?;
+        let run = || -> Result<(), Stop<E>> {
+            let mut work = Work::new(&self.context, plan, totals)?;
+            work.run(&kernels, plan, fill)?;
+            Ok(work.totals(totals)?)
+        };
+        let why = match guarded(run) {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(Stop::Host(error))) => return Err(error),
+            Ok(Err(Stop::Driver(error))) => said(error),
+            Err(panic) => panic,
+        };
+        Err(Error::Driver { doing: "compute on the GPU", why }.into())
     }
 
     /// Returns the kernels for a type, compiled for this device.
@@ -111,7 +130,7 @@ impl Gpu {
         if let Some(kernels) = compiled.get(&dtype) {
             return Ok(kernels.clone());
         }
-        let (major, minor) = self.device.architecture;
+        let (major, minor) = self.card.architecture;
         let code = self.nvrtc.compile(dtype, Target::Cubin(major, minor))?;
         let loaded = guarded(|| {
             let module = self.context.load_module(Ptx::from_binary(code.bytes))?;
@@ -124,11 +143,7 @@ impl Gpu {
 }
 
 /// Returns an error where something has not as many numbers as the rows.
-pub(super) fn check_lengths(
-    rows: &Rows<'_>,
-    directions: &[&[f32]],
-    weights: Option<&[f32]>,
-) -> Result<(), Error> {
+fn check_lengths(rows: &Rows<'_>, directions: &[&[f32]], weights: Option<&[f32]>) -> Result<(), Error> {
     let named =
         directions.iter().enumerate().map(|(at, direction)| (format!("direction {at}"), direction.len()));
     let named = named.chain(weights.map(|weights| (String::from("the list of weights"), weights.len())));
@@ -148,9 +163,16 @@ fn answer<T>(doing: &'static str, answer: Result<Result<T, DriverError>, String>
     Err(Error::Driver { doing, why })
 }
 
-/// Gives every NaN one pattern: devices differ in theirs.
-fn plain(sum: f64) -> f64 {
-    if sum.is_nan() { f64::NAN } else { sum }
+/// What ends a run: the host has no bytes, or the driver refuses something.
+enum Stop<E> {
+    Host(E),
+    Driver(DriverError),
+}
+
+impl<E> From<DriverError> for Stop<E> {
+    fn from(error: DriverError) -> Stop<E> {
+        Stop::Driver(error)
+    }
 }
 
 /// The memory of one run, and the streams that use it.
@@ -158,7 +180,7 @@ struct Work {
     slots: Vec<Slot>,
     directions: CudaSlice<u8>,
     weights: CudaSlice<u8>,
-    totals: CudaSlice<u8>,
+    totals: CudaSlice<f64>,
 }
 
 /// A batch under way: its place on the host, its place on the device, and its stream.
@@ -172,7 +194,7 @@ struct Slot {
 }
 
 impl Work {
-    fn new(context: &Arc<CudaContext>, plan: &Plan) -> Result<Work, DriverError> {
+    fn new(context: &Arc<CudaContext>, plan: &Plan, totals: &[f64]) -> Result<Work, DriverError> {
         // The driver allocates no empty memory.
         let bytes = |buffer| plan.bytes(buffer).max(16);
         let slot = || {
@@ -193,7 +215,7 @@ impl Work {
         // SAFETY: as above.
         let (directions, weights) =
             unsafe { (stream.alloc(bytes(Buffer::Directions))?, stream.alloc(bytes(Buffer::Weights))?) };
-        let totals = stream.alloc_zeros(bytes(Buffer::Totals))?;
+        let totals = stream.clone_htod(totals)?;
         let work = Work { slots, directions, weights, totals };
         // Memory is given in the order of a stream; from here on, all streams may use all of it.
         work.wait()?;
@@ -205,36 +227,37 @@ impl Work {
         waited.into_iter().collect()
     }
 
-    fn run(
+    fn run<E>(
         &mut self,
         kernels: &Kernels,
         plan: &Plan,
-        rows: &Rows<'_>,
-        directions: &[&[f32]],
-        weights: Option<&[f32]>,
-    ) -> Result<(), DriverError> {
+        mut fill: impl FnMut(&Piece, &mut [u8]) -> Result<(), E>,
+    ) -> Result<(), Stop<E>> {
+        let mut host = Vec::new();
         for step in plan.steps() {
             match step {
-                Step::Panel(numbers) => {
-                    // No kernel reads the panel before, and the totals hold its chunks.
+                Step::Stretch(numbers) => {
+                    // No kernel reads the stretch before, and the totals hold its chunks.
                     self.wait()?;
-                    let stream = self.slots[0].stream.clone();
-                    for (at, direction) in directions.iter().enumerate() {
-                        let place = at * numbers.len() * 4;
-                        copy(&stream, &pad(direction, numbers.clone()), &mut self.directions, place)?;
+                    let stream = &self.slots[0].stream;
+                    host.resize(numbers.len() * 4, 0);
+                    for at in 0..plan.directions() {
+                        fill(&Piece::Direction(at, numbers.clone()), &mut host).map_err(Stop::Host)?;
+                        copy(stream, &host, &mut self.directions, at * host.len())?;
                     }
-                    if let Some(weights) = weights {
-                        copy(&stream, &pad(weights, numbers), &mut self.weights, 0)?;
+                    if plan.is_weighted() {
+                        fill(&Piece::Weights(numbers), &mut host).map_err(Stop::Host)?;
+                        copy(stream, &host, &mut self.weights, 0)?;
                     }
-                    self.wait()?;
                 }
-                Step::Batch { slot, rows: which, numbers, launches } => {
-                    let fill = &mut self.slots[slot];
-                    fill.copied.synchronize()?;
-                    let length = pack(rows, which, numbers, fill.staging.as_mut_slice()?);
-                    let staged = &fill.staging.as_slice()?[..length];
-                    fill.stream.memcpy_htod(staged, &mut fill.rows)?;
-                    fill.copied.record(&fill.stream)?;
+                Step::Batch { slot, rows, numbers, launches } => {
+                    let filled = &mut self.slots[slot];
+                    filled.copied.synchronize()?;
+                    let bytes = rows.len() * plan.dtype().row_bytes(numbers.len());
+                    let piece = Piece::Rows(rows, numbers);
+                    fill(&piece, &mut filled.staging.as_mut_slice()?[..bytes]).map_err(Stop::Host)?;
+                    filled.stream.memcpy_htod(&filled.staging.as_slice()?[..bytes], &mut filled.rows)?;
+                    filled.copied.record(&filled.stream)?;
                     for launch in &launches {
                         self.launch(kernels, slot, launch)?;
                     }
@@ -249,14 +272,14 @@ impl Work {
         let value = |argument: &Argument| match *argument {
             Argument::Number(number) => number,
             Argument::Address(buffer, offset) => {
-                let memory = match buffer {
-                    Buffer::Rows => &slot.rows,
-                    Buffer::Directions => &self.directions,
-                    Buffer::Weights => &self.weights,
-                    Buffer::Partials => &slot.partials,
-                    Buffer::Totals => &self.totals,
+                let (address, _) = match buffer {
+                    Buffer::Rows => slot.rows.device_ptr(&slot.stream),
+                    Buffer::Directions => self.directions.device_ptr(&slot.stream),
+                    Buffer::Weights => self.weights.device_ptr(&slot.stream),
+                    Buffer::Partials => slot.partials.device_ptr(&slot.stream),
+                    Buffer::Totals => self.totals.device_ptr(&slot.stream),
                 };
-                memory.device_ptr(&slot.stream).0 + offset as u64
+                address + offset as u64
             }
         };
         let values: Vec<u64> = launch.arguments.iter().map(value).collect();
@@ -274,15 +297,14 @@ impl Work {
         unsafe { call.launch(shape) }.map(drop)
     }
 
-    fn totals(&self) -> Result<Vec<f64>, DriverError> {
+    fn totals(&self, into: &mut [f64]) -> Result<(), DriverError> {
         self.wait()?;
         let stream = &self.slots[0].stream;
-        let bytes = stream.clone_dtoh(&self.totals)?;
+        stream.memcpy_dtoh(&self.totals, into)?;
         stream.synchronize()?;
-        Ok(bytes
-            .chunks_exact(8)
-            .map(|bytes| f64::from_le_bytes(std::array::from_fn(|at| bytes[at])))
-            .collect())
+        // Devices differ in the patterns of a NaN: here it has one.
+        into.iter_mut().filter(|total| total.is_nan()).for_each(|total| *total = f64::NAN);
+        Ok(())
     }
 }
 
@@ -293,15 +315,15 @@ impl Drop for Work {
     }
 }
 
-/// Copies numbers to a place in a device's memory, and waits until they are there.
+/// Copies bytes to a place in a device's memory, and waits until they are there.
 fn copy(
     stream: &Arc<CudaStream>,
-    numbers: &[f32],
+    bytes: &[u8],
     to: &mut CudaSlice<u8>,
     place: usize,
 ) -> Result<(), DriverError> {
     let address = to.device_ptr_mut(stream).0 + place as u64;
     // SAFETY: the plan gives each direction its own place in the buffer.
-    unsafe { result::memcpy_htod_async(address, numbers, stream.cu_stream())? };
+    unsafe { result::memcpy_htod_async(address, bytes, stream.cu_stream())? };
     stream.synchronize()
 }

@@ -1,13 +1,13 @@
 //! What a device is asked to do, as data: which numbers it holds when, and which kernels run on them.
 //!
-//! Rows may be longer, and more, than a device has memory for. They are cut into panels of whole chunks
-//! and batches of rows; a panel's directions stay on the device while its batches pass, two of them at
+//! Rows may be longer, and more, than a device has memory for. They are cut into stretches of whole panels
+//! and batches of rows; a stretch's directions stay on the device while its batches pass, two of them at
 //! a time: while one is computed, the next is copied. Totals stay on the device and take the chunks in
 //! order, so where the cuts are changes no bit.
 
 use std::{ops::Range, thread};
 
-use crate::{Dtype, Rows, cpu::CHUNK, element::width};
+use crate::{Dtype, PANEL, Rows, cpu::CHUNK, element::width};
 
 /// Threads of a block, in every kernel.
 pub const BLOCK_THREADS: u32 = 128;
@@ -35,14 +35,14 @@ pub struct Problem {
 pub struct Limits {
     /// Those of a batch of rows; there are two of them.
     pub batch: usize,
-    /// Those of a panel of the directions and the weights.
-    pub panel: usize,
+    /// Those of a stretch of the directions and the weights.
+    pub stretch: usize,
 }
 
 impl Default for Limits {
     /// Large enough that a copy takes far longer than to start it, small enough for any device.
     fn default() -> Limits {
-        Limits { batch: 64 << 20, panel: 256 << 20 }
+        Limits { batch: 64 << 20, stretch: 256 << 20 }
     }
 }
 
@@ -50,8 +50,8 @@ impl Default for Limits {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     problem: Problem,
-    /// Numbers of a panel: whole chunks, or the padded row.
-    panel: usize,
+    /// Numbers of a stretch: whole panels, or the padded row.
+    stretch: usize,
     /// Rows of a batch.
     batch: usize,
 }
@@ -61,13 +61,13 @@ pub struct Plan {
 pub enum Buffer {
     /// The rows of a batch; each slot has one.
     Rows,
-    /// The directions of a panel, padded like rows of `f32`.
+    /// The directions of a stretch, padded like rows of `f32`.
     Directions,
-    /// The weights of a panel, padded likewise.
+    /// The weights of a stretch, padded likewise.
     Weights,
     /// The sums of the chunks of a batch, as `f32`; each slot has one.
     Partials,
-    /// The totals, as `f64`; zero at first.
+    /// The totals, as `f64`; at first what is to be added to, or zero.
     Totals,
 }
 
@@ -95,7 +95,7 @@ pub struct Launch {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// When every batch before is done: put these numbers of the directions and the weights on the device.
-    Panel(Range<usize>),
+    Stretch(Range<usize>),
     /// Put these numbers of these rows into a slot, then run kernels.
     Batch {
         /// Which slot: they take turns, so that one is filled while another is read.
@@ -104,9 +104,20 @@ pub enum Step {
         rows: Range<usize>,
         /// Which numbers of each.
         numbers: Range<usize>,
-        /// What runs then, in order. Batches of one panel add to different totals, so they need no order.
+        /// What runs then, in order. Batches of one stretch add to different totals, so they need no order.
         launches: Vec<Launch>,
     },
+}
+
+/// What a step wants of the host: bytes as they lie on the device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// Numbers of rows, as if these were whole rows.
+    Rows(Range<usize>, Range<usize>),
+    /// Numbers of a direction, with zeros behind the last.
+    Direction(usize, Range<usize>),
+    /// Numbers of the weights, likewise.
+    Weights(Range<usize>),
 }
 
 /// How many batches are under way at once.
@@ -122,28 +133,43 @@ fn passes(mut directions: usize) -> impl Iterator<Item = usize> {
 }
 
 impl Plan {
-    /// Cuts a problem so that it keeps within limits, as far as single chunks of single rows do.
+    /// Cuts a problem so that it keeps within limits, as far as single panels of single rows do.
     pub fn new(problem: Problem, limits: Limits) -> Plan {
         let width = width(problem.dim);
         let shared = (problem.directions + usize::from(problem.weighted)).max(1) * 4;
-        let chunks = |bytes: usize, of_chunk: usize| (bytes / of_chunk).max(1) * CHUNK;
-        let panel = chunks(limits.panel, shared * CHUNK)
-            .min(chunks(limits.batch, problem.dtype.row_bytes(CHUNK)))
+        let panels = |bytes: usize, of_panel: usize| (bytes / of_panel).max(1) * PANEL;
+        let stretch = panels(limits.stretch, shared * PANEL)
+            .min(panels(limits.batch, problem.dtype.row_bytes(PANEL)))
             .min(width);
-        let batch = (limits.batch / problem.dtype.row_bytes(panel)).clamp(1, problem.rows.max(1));
-        Plan { problem, panel, batch }
+        let batch = (limits.batch / problem.dtype.row_bytes(stretch)).clamp(1, problem.rows.max(1));
+        Plan { problem, stretch, batch }
+    }
+
+    /// Returns the type of the rows.
+    pub fn dtype(&self) -> Dtype {
+        self.problem.dtype
+    }
+
+    /// Returns how many directions there are.
+    pub fn directions(&self) -> usize {
+        self.problem.directions
+    }
+
+    /// Returns whether coordinates have weights.
+    pub fn is_weighted(&self) -> bool {
+        self.problem.weighted
     }
 
     /// Returns the bytes of a buffer.
     pub fn bytes(&self, buffer: Buffer) -> usize {
         let Problem { dtype, rows, directions, weighted, .. } = self.problem;
         match buffer {
-            Buffer::Rows => self.batch * dtype.row_bytes(self.panel),
-            Buffer::Directions => directions * self.panel * 4,
-            Buffer::Weights => usize::from(weighted) * self.panel * 4,
+            Buffer::Rows => self.batch * dtype.row_bytes(self.stretch),
+            Buffer::Directions => directions * self.stretch * 4,
+            Buffer::Weights => usize::from(weighted) * self.stretch * 4,
             Buffer::Partials => {
                 let sums = passes(directions).max().map_or(0, |taken| taken + 1);
-                sums * self.batch * self.panel.div_ceil(CHUNK) * 4
+                sums * self.batch * self.stretch.div_ceil(CHUNK) * 4
             }
             Buffer::Totals => passes(directions).map(|taken| taken + 1).sum::<usize>() * rows * 8,
         }
@@ -170,9 +196,10 @@ impl Plan {
     pub fn steps(&self) -> impl Iterator<Item = Step> {
         let (width, rows) = (width(self.problem.dim), self.problem.rows);
         let mut batches = 0;
-        let panels = (0..width).step_by(self.panel).map(move |from| from..(from + self.panel).min(width));
-        panels.flat_map(move |numbers| {
-            let mut steps = vec![Step::Panel(numbers.clone())];
+        let stretches =
+            (0..width).step_by(self.stretch).map(move |from| from..(from + self.stretch).min(width));
+        stretches.flat_map(move |numbers| {
+            let mut steps = vec![Step::Stretch(numbers.clone())];
             for from in (0..rows).step_by(self.batch) {
                 let rows = from..(from + self.batch).min(rows);
                 let launches = self.launches(&rows, numbers.len());
@@ -246,24 +273,37 @@ fn blocks(threads: usize) -> u32 {
     u32::try_from(threads.div_ceil(BLOCK_THREADS as usize)).unwrap_or(u32::MAX)
 }
 
-/// Writes the numbers of a range, of a range of rows, as if they were whole rows; returns their bytes.
-pub fn pack(all: &Rows<'_>, rows: Range<usize>, numbers: Range<usize>, into: &mut [u8]) -> usize {
+/// Writes a piece of rows, directions and weights that lie in memory.
+pub fn fill(rows: &Rows<'_>, directions: &[&[f32]], weights: Option<&[f32]>, piece: &Piece, into: &mut [u8]) {
+    match piece {
+        Piece::Rows(which, numbers) => pack(rows, which.clone(), numbers.clone(), into),
+        Piece::Direction(at, numbers) => pad(directions[*at], numbers.clone(), into),
+        Piece::Weights(numbers) => pad(weights.unwrap_or_default(), numbers.clone(), into),
+    }
+}
+
+fn pack(all: &Rows<'_>, rows: Range<usize>, numbers: Range<usize>, into: &mut [u8]) {
     let (dtype, width) = (all.dtype(), width(all.dim()));
-    let bytes = rows.len() * dtype.row_bytes(numbers.len());
     if numbers == (0..width) {
-        copy(&all.bytes()[rows.start * all.stride()..][..bytes], &mut into[..bytes]);
-        return bytes;
+        return copy(&all.bytes()[rows.start * all.stride()..][..into.len()], into);
     }
     let of_numbers = numbers.start * dtype.size()..numbers.end * dtype.size();
     let scales =
         dtype.row_bytes(numbers.start) - of_numbers.start..dtype.row_bytes(numbers.end) - of_numbers.end;
-    for (row, into) in rows.zip(into[..bytes].chunks_exact_mut(dtype.row_bytes(numbers.len()))) {
+    for (row, into) in rows.zip(into.chunks_exact_mut(dtype.row_bytes(numbers.len()))) {
         let row = all.row(row);
         let (into, into_scales) = into.split_at_mut(of_numbers.len());
         copy(&row[of_numbers.clone()], into);
         into_scales.copy_from_slice(&row[width * dtype.size()..][scales.clone()]);
     }
-    bytes
+}
+
+fn pad(values: &[f32], numbers: Range<usize>, into: &mut [u8]) {
+    let numbers = values.get(numbers.start..numbers.end.min(values.len())).unwrap_or_default();
+    into[numbers.len() * 4..].fill(0);
+    for (number, into) in numbers.iter().zip(into.chunks_exact_mut(4)) {
+        into.copy_from_slice(&number.to_le_bytes());
+    }
 }
 
 /// Copies bytes, on several threads where there are many: one alone is slower than the bus to a device.
@@ -281,14 +321,6 @@ fn copy(from: &[u8], into: &mut [u8]) {
     });
 }
 
-/// Returns the numbers of a range, with zeros behind the last that there is.
-pub fn pad(values: &[f32], numbers: Range<usize>) -> Vec<f32> {
-    let end = numbers.end.min(values.len());
-    let mut padded = values[numbers.start.min(end)..end].to_vec();
-    padded.resize(numbers.len(), 0.0);
-    padded
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -302,7 +334,7 @@ mod tests {
     fn what_fits_is_one_batch() {
         let plan = Plan::new(problem(Dtype::F32, 10, 5000, 1), Limits::default());
         let steps: Vec<Step> = plan.steps().collect();
-        assert_eq!(steps[0], Step::Panel(0..5120));
+        assert_eq!(steps[0], Step::Stretch(0..5120));
         let Step::Batch { slot: 0, rows, numbers, launches } = &steps[1] else { panic!("{steps:?}") };
         assert_eq!((steps.len(), rows.clone(), numbers.clone()), (2, 0..10, 0..5120));
         assert_eq!(launches.iter().map(|launch| launch.kernel).collect::<Vec<_>>(), ["sums_1", "total"]);
@@ -312,24 +344,24 @@ mod tests {
 
     #[test]
     fn no_limit_is_exceeded_and_no_number_is_left_out() {
-        let limits = Limits { batch: 100_000, panel: 70_000 };
+        let limits = Limits { batch: 100_000, stretch: 70_000 };
         for dtype in Dtype::ALL {
             for (rows, dim, directions) in [(1, 1, 1), (7, 20_000, 3), (40, 4096, 9), (3, 100_001, 2)] {
                 let plan = Plan::new(problem(dtype, rows, dim, directions), limits);
                 assert!(plan.bytes(Buffer::Rows) <= limits.batch, "{plan:?}");
-                let least = directions * CHUNK * 4;
-                assert!(plan.bytes(Buffer::Directions) <= limits.panel.max(least), "{plan:?}");
+                let least = directions * PANEL * 4;
+                assert!(plan.bytes(Buffer::Directions) <= limits.stretch.max(least), "{plan:?}");
                 let mut seen = vec![0; rows];
-                let mut panel = 0..0;
+                let mut stretch = 0..0;
                 let mut slots = Vec::new();
                 for step in plan.steps() {
                     match step {
-                        Step::Panel(numbers) => {
-                            assert_eq!((numbers.start, numbers.start % CHUNK), (panel.end, 0));
-                            panel = numbers;
+                        Step::Stretch(numbers) => {
+                            assert_eq!((numbers.start, numbers.start % PANEL), (stretch.end, 0));
+                            stretch = numbers;
                         }
                         Step::Batch { slot, rows, numbers, .. } => {
-                            assert_eq!(numbers, panel);
+                            assert_eq!(numbers, stretch);
                             slots.push(slot);
                             seen[rows].iter_mut().for_each(|seen| *seen += numbers.len());
                         }
@@ -359,23 +391,28 @@ mod tests {
     }
 
     #[test]
-    fn a_packed_panel_is_a_row_of_its_own() {
+    fn a_packed_stretch_is_a_row_of_its_own() {
         let values: Vec<f32> = (0..10_000).map(|at| (at as f32 * 0.37).sin()).collect();
         for dtype in Dtype::ALL {
             let bytes = [encode(dtype, &vec![1.0; 10_000]), encode(dtype, &values)].concat();
             let rows = Rows::new(dtype, 10_000, &bytes).unwrap();
-            let mut packed = vec![0; bytes.len()];
             for numbers in [0..4096, 4096..8192, 8192..10_240, 0..10_240] {
-                let length = pack(&rows, 1..2, numbers.clone(), &mut packed);
-                let found = decode(dtype, numbers.len(), &packed[..length]);
+                let mut packed = vec![1; dtype.row_bytes(numbers.len())];
+                fill(&rows, &[], None, &Piece::Rows(1..2, numbers.clone()), &mut packed);
+                let found = decode(dtype, numbers.len(), &packed);
                 assert_eq!(found, decode(dtype, 10_240, rows.row(1))[numbers], "{dtype}");
             }
+            let padded = |from: usize| {
+                let mut into = [1; 12];
+                fill(&rows, &[&values], None, &Piece::Direction(0, from..from + 3), &mut into);
+                decode(Dtype::F32, 3, &into)
+            };
+            assert_eq!(padded(9_999), [values[9_999], 0.0, 0.0]);
+            assert_eq!(padded(10_100), [0.0; 3]);
         }
         let many: Vec<u8> = (0..9_000_001u32).map(|at| (at % 251) as u8).collect();
         let mut copied = vec![0; many.len()];
         copy(&many, &mut copied);
         assert!(copied == many);
-        assert_eq!(pad(&values, 9_999..10_002), [values[9_999], 0.0, 0.0]);
-        assert_eq!(pad(&values, 10_100..10_101), [0.0]);
     }
 }

@@ -1,7 +1,7 @@
 //! What every device must agree with the CPU on: the same cases for the interpreter and for a GPU.
 
 use sswe_kernels::{
-    Dtype, Rows, Sums, cpu,
+    Dtype, PANEL, Rows, Sums, cpu,
     cuda::plan::Limits,
     element::{decode, encode},
 };
@@ -49,9 +49,9 @@ enum Kind {
     NotANumber,
 }
 
-/// Rows as long as this are cut into several panels and batches by the second of these.
+/// Rows as long as this are cut into several stretches and batches by the second of these.
 const LIMITS: [Limits; 2] =
-    [Limits { batch: 64 << 20, panel: 256 << 20 }, Limits { batch: 40_000, panel: 5 * 4096 * 4 }];
+    [Limits { batch: 64 << 20, stretch: 256 << 20 }, Limits { batch: 9 * PANEL, stretch: 3 * PANEL * 4 }];
 
 /// A small generator: what a test computes must not depend on a crate's version.
 pub(crate) struct Random(u64);
@@ -99,7 +99,7 @@ pub(crate) fn all() -> Vec<Case> {
     let mut cases = Vec::new();
     for dtype in Dtype::ALL {
         // One number, less and more than a step of 64, a chunk and one more, several chunks; odd ones.
-        for (dim, rows) in [(1, 9), (63, 1), (577, 2), (4096, 3), (4097, 9), (13_001, 9)] {
+        for (dim, rows) in [(1, 9), (63, 1), (577, 2), (4096, 3), (13_001, 9), (35_001, 3)] {
             // Six are taken as four, one and one.
             for directions in [1, 6] {
                 for is_weighted in [false, true] {

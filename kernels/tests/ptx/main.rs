@@ -22,7 +22,7 @@ use sswe_kernels::{
     cuda::{
         Gpu, SOURCE, available,
         nvrtc::{Nvrtc, Target},
-        plan::{Argument, BLOCK_THREADS, Buffer, Plan, Problem, SLOTS, Step, pack, pad},
+        plan::{Argument, BLOCK_THREADS, Buffer, Piece, Plan, Problem, SLOTS, Step, fill},
     },
 };
 
@@ -68,23 +68,27 @@ fn interpret(kernels: &BTreeMap<String, Kernel>, case: &Case) -> Result<Vec<Sums
         .map(|_| [Buffer::Rows, Buffer::Partials].map(|buffer| memory.allocate(plan.bytes(buffer))))
         .collect();
     memory.fill(totals_at, &vec![0; plan.bytes(Buffer::Totals)]);
-    let bytes = |numbers: Vec<f32>| numbers.into_iter().flat_map(f32::to_le_bytes).collect::<Vec<u8>>();
+    let bytes = |piece: &Piece, length: usize| {
+        let mut bytes = vec![0xff; length];
+        fill(&rows, &directions, weights, piece, &mut bytes);
+        bytes
+    };
     for step in plan.steps() {
         match step {
-            Step::Panel(numbers) => {
-                for (at, direction) in directions.iter().enumerate() {
-                    let place = directions_at + (at * numbers.len() * 4) as u64;
-                    memory.fill(place, &bytes(pad(direction, numbers.clone())));
+            Step::Stretch(numbers) => {
+                let length = numbers.len() * 4;
+                for at in 0..directions.len() {
+                    let place = directions_at + (at * length) as u64;
+                    memory.fill(place, &bytes(&Piece::Direction(at, numbers.clone()), length));
                 }
-                if let Some(weights) = weights {
-                    memory.fill(weights_at, &bytes(pad(weights, numbers)));
+                if weights.is_some() {
+                    memory.fill(weights_at, &bytes(&Piece::Weights(numbers), length));
                 }
             }
-            Step::Batch { slot, rows: which, numbers, launches } => {
+            Step::Batch { slot, rows, numbers, launches } => {
                 let [rows_at, partials_at] = slots[slot];
-                let mut staged = vec![0; plan.bytes(Buffer::Rows)];
-                let length = pack(&rows, which, numbers, &mut staged);
-                memory.fill(rows_at, &staged[..length]);
+                let length = rows.len() * case.dtype.row_bytes(numbers.len());
+                memory.fill(rows_at, &bytes(&Piece::Rows(rows, numbers), length));
                 for launch in launches {
                     let value = |argument: &Argument| match *argument {
                         Argument::Number(number) => number,
@@ -171,7 +175,7 @@ const SLIPS: [(Dtype, &str, &str, &str); 12] = [
         "sum = __dadd_rn(sum,",
         "sum = __dadd_rn((float)sum,",
     ),
-    (Dtype::F32, "a total forgets the panels before", "double sum = *place;", "double sum = 0;"),
+    (Dtype::F32, "a total forgets the stretches before", "double sum = *place;", "double sum = 0;"),
     (Dtype::F32, "a tile that hangs over writes all its rows", "!idle && first + r < count", "!idle"),
     (Dtype::F32, "groups that are idle write", "lane == 0 && !idle", "lane == 0"),
     (
@@ -252,5 +256,5 @@ fn gpu() {
         let found = gpu.sums_within(&case.rows(), &case.directions(), case.weights.as_deref(), case.limits);
         case.check(&found.unwrap()).unwrap();
     }
-    say(&format!("{}: {} cases, the same bits", gpu.device().name, cases.len()));
+    say(&format!("{}: {} cases, the same bits", gpu.card().name, cases.len()));
 }
