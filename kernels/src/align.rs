@@ -112,9 +112,9 @@ pub fn align(
     progress: &(dyn Fn(f64) + Sync),
 ) -> Result<Alignment, Error> {
     check(candidates, validation, settings)?;
-    let _: crate::device::Engine = settings.device.choose()?;
+    let engine = settings.device.choose()?;
     let plan = Plan::new(validation, labels, settings);
-    let run = slab::Run::new(candidates, validation, &plan, settings);
+    let run = slab::Run::new(candidates, validation, &plan, settings, engine);
     let sums = run.sums(progress)?;
     if !sums.whole.is_finite() {
         return Err(blame(validation, settings.dtype));

@@ -29,7 +29,12 @@ impl Device {
     /// Returns what sums are computed with; an error where a device that was asked for is not there.
     pub(crate) fn choose(self) -> Result<Engine, Error> {
         match self {
+            // Rows come from this machine's memory, and a processor reads that no slower than the bus
+            // does: a GPU is used where it is asked for.
             Device::Auto | Device::Cpu => Ok(Engine::Cpu),
+            #[cfg(feature = "cuda")]
+            Device::Cuda(ordinal) => Ok(Engine::Cuda(Box::new(crate::cuda::Gpu::open(ordinal)?))),
+            #[cfg(not(feature = "cuda"))]
             Device::Cuda(_) => {
                 Err(Error::NoDevice { why: "this program was built without CUDA code".to_owned() })
             }
@@ -38,7 +43,9 @@ impl Device {
 }
 
 /// What sums are computed with: the one place where another device's code plugs in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Engine {
     Cpu,
+    #[cfg(feature = "cuda")]
+    Cuda(Box<crate::cuda::Gpu>),
 }

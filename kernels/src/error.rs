@@ -67,6 +67,13 @@ pub enum Error {
     },
 }
 
+#[cfg(feature = "cuda")]
+impl From<crate::cuda::Error> for Error {
+    fn from(error: crate::cuda::Error) -> Error {
+        Error::NoDevice { why: error.to_string() }
+    }
+}
+
 impl Error {
     /// Returns what to do about it.
     pub fn help(&self) -> &'static str {

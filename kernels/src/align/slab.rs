@@ -5,9 +5,13 @@ use std::sync::{
     atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
+#[cfg(feature = "cuda")]
+mod gpu;
+
 use super::{Settings, plan::Plan};
 use crate::{
     Dtype, Error, Gradients, Isa, PANEL, Status,
+    device::Engine,
     element::width,
     fast::{self, Totals, UNIT, Unit},
 };
@@ -36,6 +40,7 @@ pub(super) struct Run<'a> {
     /// Which candidates the mean is made of.
     in_mean: Vec<bool>,
     isa: Isa,
+    engine: Engine,
     threads: usize,
     /// Columns of a slab, whole panels.
     columns: usize,
@@ -70,6 +75,7 @@ impl<'a> Run<'a> {
         validation: &'a Gradients,
         plan: &'a Plan,
         settings: &Settings<'a>,
+        engine: Engine,
     ) -> Run<'a> {
         let count = plan.directions.len() + usize::from(settings.centre);
         let mut columns = SLAB / 4 / count;
@@ -91,6 +97,7 @@ impl<'a> Run<'a> {
             centre: settings.centre,
             in_mean: Vec::new(),
             isa: settings.isa.filter(|isa| Isa::available().contains(isa)).unwrap_or_else(Isa::best),
+            engine,
             threads,
             columns,
             pointing: (0..validation.count()).map(|_| AtomicBool::new(false)).collect(),
@@ -115,7 +122,11 @@ impl<'a> Run<'a> {
         for from in (0..end).step_by(self.columns) {
             let slab = self.slab(from, end.min(from + self.columns))?;
             self.directions(&slab, &mut directions, &mut whole);
-            self.rows(&slab, &mut rows, &step)?;
+            match &self.engine {
+                Engine::Cpu => self.rows(&slab, &mut rows, &step)?,
+                #[cfg(feature = "cuda")]
+                Engine::Cuda(gpu) => self.rows_on(gpu, &slab, &mut rows, &step)?,
+            }
         }
         Ok(Sums {
             rows,
@@ -303,7 +314,7 @@ impl<'a> Run<'a> {
             }
             self.candidates.release(row, 0, end);
             *is_finite = crate::gradients::status(totals.norm2) != Status::NonFinite;
-            Ok(())
+            Ok::<(), Error>(())
         })?;
         Ok(finite)
     }

@@ -14,11 +14,11 @@ mod pure;
 
 use std::{collections::BTreeMap, io::Write};
 
-use cases::Case;
+use cases::{Case, Random};
 use memory::Memory;
 use parse::Kernel;
 use sswe_kernels::{
-    Dtype, Sums,
+    Device, Dtype, Gradients, Settings, Strata, Sums, align,
     cuda::{
         Gpu, SOURCE, available,
         nvrtc::{Nvrtc, Target},
@@ -257,4 +257,35 @@ fn gpu() {
         case.check(&found.unwrap()).unwrap();
     }
     say(&format!("{}: {} cases, the same bits", gpu.card().name, cases.len()));
+}
+
+/// The scorer takes slabs, strata and weights: its scores do not depend on the device.
+#[test]
+fn gpu_scores() {
+    if let Err(missing) = available() {
+        return say(&format!("skipped: {missing}"));
+    }
+    let set = |seed: u64, dtype: Dtype, count: usize| {
+        let mut random = Random::new(seed);
+        let rows: Vec<Vec<f32>> =
+            (0..count).map(|_| (0..40_001).map(|_| random.number()).collect()).collect();
+        let named = rows.iter().enumerate().map(|(at, row)| (at.to_string(), row.as_slice()));
+        Gradients::in_memory("memory", 40_001, dtype, named)
+    };
+    let mut weights = Random::new(9);
+    let weights: Vec<f32> = (0..40_001).map(|_| weights.number().abs()).collect();
+    let weights = Gradients::in_memory("weights", 40_001, Dtype::F32, [(String::from("w"), &weights[..])]);
+    for dtype in Dtype::ALL {
+        let (candidates, validation) = (set(1, dtype, 7), set(2, Dtype::F32, 23));
+        let labels: Vec<&str> = (0..23).map(|row| ["one", "two"][row % 2]).collect();
+        for (strata, centre, weights) in
+            [(Strata::Whole, false, None), (Strata::Max, true, None), (Strata::Mean, false, Some(&weights))]
+        {
+            // Two slabs: totals of the first are taken up by the second.
+            let cpu = Settings { strata, centre, weights, columns: Some(20_000), ..Settings::default() };
+            let cuda = Settings { device: Device::Cuda(0), ..cpu };
+            let align = |settings| align(&candidates, &validation, &labels, settings, &|_| ()).unwrap();
+            assert_eq!(align(&cuda), align(&cpu), "{dtype}, {strata:?}");
+        }
+    }
 }
