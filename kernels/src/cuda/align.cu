@@ -18,21 +18,30 @@ constexpr u32 WARP = 32;
 
 // What a thread reads of a row is read once by the whole device: it should not push the directions,
 // which all rows share, out of the cache. Hence `__ldcs` for rows and `__ldg` for directions.
+//
+// `fetch` reads memory and `decode` makes numbers of what was read: a thread fetches for several steps
+// before it decodes for the first, or it would wait for memory at each.
 
 struct F32 {
     static constexpr u32 WIDTH = 4;
+    typedef float4 Fetched;
     static __device__ u64 row_bytes(u64 width) { return width * 4; }
-    static __device__ void load(const byte *row, u64, u64 at, float (&x)[WIDTH]) {
-        const float4 four = __ldcs(reinterpret_cast<const float4 *>(row + at * 4));
+    static __device__ Fetched fetch(const byte *row, u64, u64 at) {
+        return __ldcs(reinterpret_cast<const float4 *>(row + at * 4));
+    }
+    static __device__ void decode(const Fetched &four, float (&x)[WIDTH]) {
         x[0] = four.x, x[1] = four.y, x[2] = four.z, x[3] = four.w;
     }
 };
 
 struct Bf16 {
     static constexpr u32 WIDTH = 8;
+    typedef uint4 Fetched;
     static __device__ u64 row_bytes(u64 width) { return width * 2; }
-    static __device__ void load(const byte *row, u64, u64 at, float (&x)[WIDTH]) {
-        const uint4 eight = __ldcs(reinterpret_cast<const uint4 *>(row + at * 2));
+    static __device__ Fetched fetch(const byte *row, u64, u64 at) {
+        return __ldcs(reinterpret_cast<const uint4 *>(row + at * 2));
+    }
+    static __device__ void decode(const Fetched &eight, float (&x)[WIDTH]) {
         const u32 pairs[4] = {eight.x, eight.y, eight.z, eight.w};
 #pragma unroll
         for (u32 i = 0; i < 4; ++i) {
@@ -49,11 +58,8 @@ __device__ float from_f16(u16 bits) {
     return x;
 }
 
-struct F16 {
-    static constexpr u32 WIDTH = 8;
-    static __device__ u64 row_bytes(u64 width) { return width * 2; }
-    static __device__ void load(const byte *row, u64, u64 at, float (&x)[WIDTH]) {
-        const uint4 eight = __ldcs(reinterpret_cast<const uint4 *>(row + at * 2));
+struct F16 : Bf16 {
+    static __device__ void decode(const Fetched &eight, float (&x)[WIDTH]) {
         const u32 pairs[4] = {eight.x, eight.y, eight.z, eight.w};
 #pragma unroll
         for (u32 i = 0; i < 4; ++i) {
@@ -67,15 +73,21 @@ struct F16 {
 // 16: with 16 lanes the sums of four directions would not fit into registers.
 struct Int8 {
     static constexpr u32 WIDTH = 8;
+    struct Fetched {
+        uint2 eight;
+        float scale;
+    };
     static __device__ u64 row_bytes(u64 width) { return width + width / 32; }
-    static __device__ void load(const byte *row, u64 width, u64 at, float (&x)[WIDTH]) {
-        const float scale = __ldg(reinterpret_cast<const float *>(row + width) + at / 128);
-        const uint2 eight = __ldcs(reinterpret_cast<const uint2 *>(row + at));
-        const u32 fours[2] = {eight.x, eight.y};
+    static __device__ Fetched fetch(const byte *row, u64 width, u64 at) {
+        return {__ldcs(reinterpret_cast<const uint2 *>(row + at)),
+                __ldg(reinterpret_cast<const float *>(row + width) + at / 128)};
+    }
+    static __device__ void decode(const Fetched &from, float (&x)[WIDTH]) {
+        const u32 fours[2] = {from.eight.x, from.eight.y};
 #pragma unroll
         for (u32 i = 0; i < 8; ++i) {
             const int q = static_cast<signed char>(fours[i / 4] >> (i % 4 * 8));
-            x[i] = __fmul_rn(scale, static_cast<float>(q));
+            x[i] = __fmul_rn(from.scale, static_cast<float>(q));
         }
     }
 };
@@ -131,14 +143,20 @@ __device__ void sums(const byte *rows, u64 count, u64 width, const float *direct
     const u64 begin = idle ? 0 : chunk * CHUNK;
     const u64 end = idle ? 0 : (begin + CHUNK < width ? begin + CHUNK : width);
     // A row is padded to a multiple of 512, so steps of 64 come in eights and none is cut off.
-    constexpr u32 STEPS = DIRECTIONS == 1 ? 16 / WIDTH : 8 / WIDTH;
+    constexpr u32 STEPS = DIRECTIONS == 1 ? 4 : 2;
     for (u64 block = begin + lane; block < end; block += STEPS * LANES) {
+        typename Row::Fetched fetched[STEPS][ROWS];
+#pragma unroll
+        for (u32 step = 0; step < STEPS; ++step) {
+#pragma unroll
+            for (u32 r = 0; r < ROWS; ++r) fetched[step][r] = Row::fetch(row[r], width, block + step * LANES);
+        }
 #pragma unroll
         for (u32 step = 0; step < STEPS; ++step) {
             const u64 at = block + step * LANES;
             float x[ROWS][WIDTH];
 #pragma unroll
-            for (u32 r = 0; r < ROWS; ++r) Row::load(row[r], width, at, x[r]);
+            for (u32 r = 0; r < ROWS; ++r) Row::decode(fetched[step][r], x[r]);
 #pragma unroll
             for (u32 four = 0; four < WIDTH; four += 4) {
                 float v[DIRECTIONS][4], w[4];
@@ -173,18 +191,20 @@ __device__ void sums(const byte *rows, u64 count, u64 width, const float *direct
     }
 }
 
-#define KERNEL(name, directions_at_once, rows_at_once, weighted)                                         \
-    extern "C" __global__ void __launch_bounds__(128)                                                    \
+// The last number is how many blocks are to fit on a multiprocessor. So few leave a thread registers for
+// all that it fetches before it computes; asked for nothing, the compiler waits for memory more often.
+#define KERNEL(name, directions_at_once, rows_at_once, weighted, blocks)                                 \
+    extern "C" __global__ void __launch_bounds__(128, blocks)                                            \
         name(const byte *rows, u64 count, u64 width, const float *directions, const float *weights,      \
              float *partials) {                                                                          \
         sums<ROW, directions_at_once, rows_at_once, weighted>(rows, count, width, directions, weights,   \
                                                               partials);                                 \
     }
 
-KERNEL(sums_1, 1, 2, false)
-KERNEL(sums_4, 4, ROW::WIDTH == 4 ? 2 : 1, false)
-KERNEL(weighted_1, 1, 2, true)
-KERNEL(weighted_4, 4, ROW::WIDTH == 4 ? 2 : 1, true)
+KERNEL(sums_1, 1, 2, false, 4)
+KERNEL(sums_4, 4, ROW::WIDTH == 4 ? 2 : 1, false, 3)
+KERNEL(weighted_1, 1, 2, true, 3)
+KERNEL(weighted_4, 4, ROW::WIDTH == 4 ? 2 : 1, true, 3)
 
 // Adds the partial sums of each row to its total, in the order of chunks: totals[sum][first + row], of
 // `all` rows. A warp per total: it reads 32 partials at once, and adds them one by one.
