@@ -1,6 +1,6 @@
 //! The specification of `align-v1`: naive, and readable.
 
-use crate::Sums;
+use crate::{Dtype, Sums, element};
 
 /// Elements that are reduced in `f32` before an `f64` takes over.
 pub const CHUNK: usize = 4096;
@@ -18,19 +18,34 @@ pub const LANES: usize = 64;
 ///
 /// When the row and the direction differ in length: comparing them would mean nothing.
 pub fn sums(row: &[f32], direction: &[f32]) -> Sums {
-    assert_eq!(row.len(), direction.len(), "a row and its direction have one length");
-    let mut total = Sums { dot: 0.0, norm2: 0.0 };
-    for (row, direction) in row.chunks(CHUNK).zip(direction.chunks(CHUNK)) {
-        let mut dot = [0.0f32; LANES];
-        let mut norm2 = [0.0f32; LANES];
-        for (x, v) in row.chunks(LANES).zip(direction.chunks(LANES)) {
-            for (lane, (x, v)) in x.iter().zip(v).enumerate() {
-                dot[lane] = x.mul_add(*v, dot[lane]);
-                norm2[lane] = x.mul_add(*x, norm2[lane]);
+    Sums { dot: product(row, direction), norm2: product(row, row) }
+}
+
+/// Returns the sums of a row that is kept in some type.
+pub fn encoded_sums(dtype: Dtype, row: &[u8], direction: &[f32]) -> Sums {
+    sums(&element::decode(dtype, direction.len(), row), direction)
+}
+
+/// Returns the sums of a row where coordinate `i` counts `weights[i]` times.
+///
+/// The weight of the inner product is in the direction already (`direction[i] * weights[i]`, rounded
+/// once), and is shared by all rows; in the squared norm it is `(x * w) * x`, with `x * w` rounded.
+pub fn weighted_sums(row: &[f32], direction: &[f32], weights: &[f32]) -> Sums {
+    let weighted: Vec<f32> = row.iter().zip(weights).map(|(x, w)| x * w).collect();
+    Sums { dot: product(row, direction), norm2: product(&weighted, row) }
+}
+
+fn product(a: &[f32], b: &[f32]) -> f64 {
+    assert_eq!(a.len(), b.len(), "what is multiplied has one length");
+    let mut total = 0.0;
+    for (a, b) in a.chunks(CHUNK).zip(b.chunks(CHUNK)) {
+        let mut sums = [0.0f32; LANES];
+        for (a, b) in a.chunks(LANES).zip(b.chunks(LANES)) {
+            for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
+                *sum = a.mul_add(*b, *sum);
             }
         }
-        total.dot += f64::from(join(dot));
-        total.norm2 += f64::from(join(norm2));
+        total += f64::from(join(sums));
     }
     total
 }
@@ -49,19 +64,7 @@ fn join(mut lanes: [f32; LANES]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Status;
-
-    /// A small generator: the test's numbers must not depend on a crate's version.
-    fn random(seed: u64, length: usize) -> Vec<f32> {
-        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-        let mut next = || {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            (state >> 40) as f32 / (1u64 << 24) as f32 - 0.5
-        };
-        (0..length).map(|_| next()).collect()
-    }
+    use crate::{Status, random::random};
 
     fn exact(row: &[f32], direction: &[f32]) -> Sums {
         let sum = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();

@@ -3,8 +3,35 @@
 //! The contract is `align-v1`: one shape of reduction, so that every thread count, panel size,
 //! instruction set and device gives the same bits. [`cpu`] is its specification, written to be
 //! read; faster kernels are right when they agree with it bit by bit.
+//!
+//! ```text
+//! element     how rows keep numbers: f32, bf16, f16, int8
+//! cpu         the sums, to be read; fast computes the same bits with the processor's vectors
+//! cuda        and with NVIDIA's GPUs
+//! gradients   sets of rows, in memory and in files;  shard, safetensors   the files
+//! align       the one scorer, of `build` and of `align`;  device   what computes its sums
+//! ```
 
+mod align;
 pub mod cpu;
+#[cfg(feature = "cuda")]
+pub mod cuda;
+mod device;
+pub mod element;
+mod error;
+mod fast;
+mod gradients;
+#[cfg(test)]
+mod random;
+mod safetensors;
+pub mod shard;
+
+pub use align::{Alignment, Mode, PARTS, Score, Settings, Strata, align};
+pub use device::Device;
+pub use element::{Dtype, Rows};
+pub use error::Error;
+pub use fast::Isa;
+pub use gradients::{About, Gradients, PANEL};
 
 /// What can be said of a gradient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -15,6 +42,17 @@ pub enum Status {
     ZeroNorm,
     /// It holds an infinity or a NaN, or its sums overflow.
     NonFinite,
+}
+
+impl Status {
+    /// Returns the name that artifacts and people use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Status::Ok => "ok",
+            Status::ZeroNorm => "zero",
+            Status::NonFinite => "non_finite",
+        }
+    }
 }
 
 /// The two sums of one row: everything a score needs.

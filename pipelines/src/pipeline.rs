@@ -119,7 +119,7 @@ impl Work for Pipeline {
             StageKind::Generate => (3, &["candidates"]),
             StageKind::Gate => (1, &["accepted", "funnel"]),
             StageKind::Gradient => (1, &["gradients"]),
-            StageKind::Score => (2, &["scores"]),
+            StageKind::Score => (3, &["scores"]),
             StageKind::Select => (2, &["tasks", "selection"]),
             StageKind::Evaluate => (3, &["evaluation"]),
             StageKind::Stop => (1, &["decision"]),

@@ -1,19 +1,12 @@
 //! `score`: how well each accepted task's training direction points at the practice exam.
 
-use std::collections::BTreeMap;
-
-use sswe_cache::Digest;
 use sswe_engine::{Artifact, Context, Entry, Fault, Made, RngCore};
-use sswe_kernels::{Status, Sums, cpu};
+use sswe_kernels::{Dtype, Gradients, Mode, Settings, Strata};
 
-use super::digest;
 use super::gradient::reward;
 use crate::artifact::{self, GradientHead, Scored, Scores, decode_gradient};
 use crate::rewriter::Reward;
 use crate::setting;
-
-/// Parts of the exam that the standard error leaves out one by one.
-const PARTS: usize = 10;
 
 pub(crate) async fn run(context: &Context) -> Result<Made, Fault> {
     let stage = context.stage();
@@ -27,7 +20,8 @@ pub(crate) async fn run(context: &Context) -> Result<Made, Fault> {
         tasks: Vec::new(),
     };
     match mode {
-        "cosine" | "dot" => scores = aligned(context, mode == "cosine", scores).await?,
+        "cosine" => scores = aligned(context, Mode::Cosine, scores).await?,
+        "dot" => scores = aligned(context, Mode::Dot, scores).await?,
         _ => plain(context, mode, &mut scores).await?,
     }
     scores.tasks.sort_by(|a, b| a.task.cmp(&b.task));
@@ -83,78 +77,59 @@ fn draw(context: &Context, task: &str) -> Result<f64, Fault> {
     Ok((u64::from_le_bytes(bytes) >> 11) as f64 / (1u64 << 53) as f64)
 }
 
-async fn aligned(context: &Context, is_cosine: bool, scores: Scores) -> Result<Scores, Fault> {
+async fn aligned(context: &Context, mode: Mode, scores: Scores) -> Result<Scores, Fault> {
     let stage = context.stage();
-    let settings = Aligned {
-        is_cosine,
-        by_max: setting::word(stage, "strata")? == "max",
-        precondition: setting::word(stage, "precondition")?.to_owned(),
+    let strata = match setting::word(stage, "strata")? {
+        "max" => Strata::Max,
+        _ => Strata::Whole,
     };
+    let precondition = setting::word(stage, "precondition")?.to_owned();
     let exam = read_gradients(context, "direction").await?;
     let tasks = read_gradients(context, "gradients").await?;
-    super::blocking(move || align(&exam, &tasks, &settings, scores)).await?
+    super::blocking(move || align(&exam, &tasks, (mode, strata), &precondition, scores)).await?
 }
 
-/// How directions are compared.
-struct Aligned {
-    is_cosine: bool,
-    by_max: bool,
-    precondition: String,
-}
-
-fn align(exam: &[Row], tasks: &[Row], settings: &Aligned, mut scores: Scores) -> Result<Scores, Fault> {
+fn align(
+    exam: &[Row],
+    tasks: &[Row],
+    (mode, strata): (Mode, Strata),
+    precondition: &str,
+    mut scores: Scores,
+) -> Result<Scores, Fault> {
     let length = exam.iter().chain(tasks).map(|row| row.values.len()).max().unwrap_or(0);
     if exam.iter().chain(tasks).any(|row| row.values.len() != length) {
         return Err(Fault::Failed("the gradients have different lengths".to_owned()));
     }
-    let scale = scale(&settings.precondition, tasks, length);
-    let strata = strata(exam, length);
-    let whole: Vec<f32> = mean(exam.iter(), length);
-    let parts = parts(exam, length);
-    let tilt = |direction: &[f32]| direction.iter().zip(&scale).map(|(x, w)| x * w).collect::<Vec<f32>>();
-    let norm2 = |direction: &[f32]| cpu::sums(direction, direction).norm2;
-
-    scores.exam =
-        (exam.iter().filter(|row| row.values.iter().any(|x| *x != 0.0)).count() as u32, exam.len() as u32);
-    scores.direction_norm = Some(norm2(&whole).sqrt());
-    let directions: Vec<Vec<f32>> = if settings.by_max { strata } else { vec![whole] };
-    // Each with its squared norm, which all tasks share.
-    let tilted = |direction: &Vec<f32>| {
-        let direction = tilt(direction);
-        let norm2 = norm2(&direction);
-        (direction, norm2)
+    let set = |what: &str, rows: &[Row]| {
+        let rows = rows.iter().map(|row| (row.head.task.clone(), row.values.as_slice()));
+        Gradients::in_memory(what, length, Dtype::F32, rows)
     };
-    let directions: Vec<(Vec<f32>, f64)> = directions.iter().map(tilted).collect();
-    let parts: Vec<(Vec<f32>, f64)> = parts.iter().map(tilted).collect();
-    let worth = |row: &[f32], (direction, norm2): &(Vec<f32>, f64)| {
-        let sums = cpu::sums(row, direction);
-        let value = if settings.is_cosine { sums.cosine(*norm2) } else { Some(sums.dot) };
-        (value.filter(|value| value.is_finite()), sums)
+    let weights = weights(precondition, tasks, length);
+    let weights = weights.map(|weights| {
+        let row = (precondition.to_owned(), weights.as_slice());
+        Gradients::in_memory("the preconditioner", length, Dtype::F32, [row])
+    });
+    let labels: Vec<&str> = exam.iter().map(|row| row.head.stratum.as_str()).collect();
+    let settings = Settings { mode, strata, weights: weights.as_ref(), ..Settings::default() };
+    let candidates = set("the gradients of the tasks", tasks);
+    let validation = match exam {
+        // An exam without tasks points nowhere, as one that nobody learns from does.
+        [] => Gradients::in_memory("the exam", length, Dtype::F32, [(String::new(), &*vec![0.0; length])]),
+        exam => set("the exam", exam),
     };
-    for task in tasks {
-        let row = tilt(&task.values);
-        let (mut score, mut sums) = (None::<f64>, Sums { dot: 0.0, norm2: 0.0 });
-        for direction in &directions {
-            let (value, found) = worth(&row, direction);
-            sums = found;
-            score = match (score, value) {
-                (Some(best), Some(value)) => Some(best.max(value)),
-                (best, value) => best.or(value),
-            };
-        }
-        let status = match sums.status() {
-            Status::Ok => "ok",
-            Status::ZeroNorm => "zero",
-            Status::NonFinite => "non_finite",
-        };
-        let without: Vec<f64> = parts.iter().filter_map(|part| worth(&row, part).0).collect();
+    let found = sswe_kernels::align(&candidates, &validation, &labels, &settings, &|_| ())
+        .map_err(|error| Fault::Failed(format!("{error}; {}", error.help())))?;
+    scores.exam = (found.pointing as u32, exam.len() as u32);
+    scores.direction_norm = Some(found.norm);
+    for (at, task) in tasks.iter().enumerate() {
+        let found = found.scores[at];
         scores.tasks.push(Scored {
             task: task.head.task.clone(),
             repo: task.head.repo.clone(),
             // A task that teaches nothing points nowhere.
-            score: if status == "ok" { score.unwrap_or(0.0) } else { 0.0 },
-            error: if status == "ok" { jackknife(&without) } else { None },
-            status: status.to_owned(),
+            score: found.score.unwrap_or(0.0),
+            error: found.error,
+            status: found.status.name().to_owned(),
             resolved: task.head.resolved,
         });
     }
@@ -183,51 +158,8 @@ async fn read_gradients(context: &Context, port: &str) -> Result<Vec<Row>, Fault
     Ok(rows)
 }
 
-/// The mean of gradients; tasks without a direction count as zeros.
-fn mean<'a>(rows: impl Iterator<Item = &'a Row>, length: usize) -> Vec<f32> {
-    let mut sum = vec![0.0f64; length];
-    let mut count = 0u32;
-    for row in rows {
-        count += 1;
-        for (sum, x) in sum.iter_mut().zip(&row.values) {
-            *sum += f64::from(*x);
-        }
-    }
-    sum.iter().map(|sum| (sum / f64::from(count.max(1))) as f32).collect()
-}
-
-/// One direction for each group of the exam's tasks that are alike.
-fn strata(exam: &[Row], length: usize) -> Vec<Vec<f32>> {
-    let mut groups: BTreeMap<&str, Vec<&Row>> = BTreeMap::new();
-    for row in exam {
-        groups.entry(row.head.stratum.as_str()).or_default().push(row);
-    }
-    groups.values().map(|rows| mean(rows.iter().copied(), length)).collect()
-}
-
-/// The direction without each tenth of the exam, tasks being spread by their digests.
-fn parts(exam: &[Row], length: usize) -> Vec<Vec<f32>> {
-    let part =
-        |row: &Row| digest(&row.head.task).map_or(0, |digest: Digest| digest.as_bytes()[0] as usize % PARTS);
-    if exam.len() < 2 * PARTS {
-        return Vec::new();
-    }
-    (0..PARTS).map(|out| mean(exam.iter().filter(|row| part(row) != out), length)).collect()
-}
-
-/// The standard error that leaving out one part at a time shows.
-fn jackknife(without: &[f64]) -> Option<f64> {
-    if without.len() < PARTS {
-        return None;
-    }
-    let n = without.len() as f64;
-    let mean = without.iter().sum::<f64>() / n;
-    let squares: f64 = without.iter().map(|x| (x - mean) * (x - mean)).sum();
-    Some(((n - 1.0) / n * squares).sqrt())
-}
-
-/// What each coordinate is multiplied by before gradients are compared.
-fn scale(precondition: &str, tasks: &[Row], length: usize) -> Vec<f32> {
+/// How much each coordinate counts when gradients are compared; nothing where all count alike.
+fn weights(precondition: &str, tasks: &[Row], length: usize) -> Option<Vec<f32>> {
     let mut second = vec![0.0f64; length];
     let square = |x: &f32| f64::from(*x) * f64::from(*x);
     match precondition {
@@ -250,14 +182,13 @@ fn scale(precondition: &str, tasks: &[Row], length: usize) -> Vec<f32> {
             let steps = (0..tasks.len()).fold(1.0, |product, _| product * BETA);
             second.iter_mut().for_each(|moment| *moment /= (1.0 - steps).max(f64::MIN_POSITIVE));
         }
-        _ => return vec![1.0; length],
+        _ => return None,
     }
     let largest = second.iter().copied().fold(0.0, f64::max).sqrt();
-    // Half of the weight on each side: both gradients are multiplied by it.
     let weight = |moment: &f64| match moment.sqrt() {
-        root if root > 0.0 => (1.0 / (root + 1e-3 * largest).sqrt()) as f32,
+        root if root > 0.0 => (1.0 / (root + 1e-3 * largest)) as f32,
         // Where no candidate has anything, the exam has nothing to compare.
         _ => 0.0,
     };
-    second.iter().map(weight).collect()
+    Some(second.iter().map(weight).collect())
 }

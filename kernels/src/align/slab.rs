@@ -1,0 +1,400 @@
+//! The sums of all candidates with all directions, slab by slab.
+
+use std::sync::{
+    Mutex,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
+};
+
+#[cfg(feature = "cuda")]
+mod gpu;
+
+use super::{Settings, plan::Plan};
+use crate::{
+    Dtype, Error, Gradients, Isa, PANEL, Status,
+    device::Engine,
+    element::width,
+    fast::{self, Totals, UNIT, Unit},
+};
+
+/// Bytes of all directions in a slab.
+const SLAB: usize = 64 << 20;
+
+/// Bytes of all candidates in a slab, where they are read twice.
+const READ_TWICE: usize = 128 << 20;
+
+/// Panels of a row that follow each other, for each direction that is held meanwhile.
+const AHEAD: usize = 16;
+
+const UNITS: usize = PANEL / UNIT;
+
+/// What all sums are made of.
+pub(super) struct Run<'a> {
+    candidates: &'a Gradients,
+    validation: &'a Gradients,
+    plan: &'a Plan,
+    weights: Option<&'a Gradients>,
+    dtype: Option<Dtype>,
+    /// Directions, and the candidates' mean behind them where it is wanted.
+    count: usize,
+    centre: bool,
+    /// Which candidates the mean is made of.
+    in_mean: Vec<bool>,
+    isa: Isa,
+    engine: Engine,
+    threads: usize,
+    /// Columns of a slab, whole panels.
+    columns: usize,
+    /// Which validation rows are not zero.
+    pointing: Vec<AtomicBool>,
+}
+
+/// The sums.
+pub(super) struct Sums {
+    /// Of each candidate with each direction.
+    pub(super) rows: Vec<Totals>,
+    /// Of each direction with the candidates' mean.
+    pub(super) directions: Vec<Totals>,
+    /// The squared norm of the mean of all validation rows, without weights.
+    pub(super) whole: f64,
+    pub(super) pointing: usize,
+}
+
+/// The directions of a slab: panel after panel, and in each panel direction after direction.
+struct Slab {
+    from: usize,
+    to: usize,
+    plain: Vec<Unit>,
+    /// Multiplied with the weights; empty where there are none.
+    folded: Vec<Unit>,
+    weights: Vec<Unit>,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(
+        candidates: &'a Gradients,
+        validation: &'a Gradients,
+        plan: &'a Plan,
+        settings: &Settings<'a>,
+        engine: Engine,
+    ) -> Run<'a> {
+        let count = plan.directions.len() + usize::from(settings.centre);
+        let mut columns = SLAB / 4 / count;
+        if settings.centre {
+            columns = columns.min(READ_TWICE / 4 / candidates.count().max(1));
+        }
+        let columns = settings.columns.unwrap_or(columns).next_multiple_of(PANEL);
+        let threads = match settings.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        };
+        Run {
+            candidates,
+            validation,
+            plan,
+            weights: settings.weights,
+            dtype: settings.dtype,
+            count,
+            centre: settings.centre,
+            in_mean: Vec::new(),
+            isa: settings.isa.filter(|isa| Isa::available().contains(isa)).unwrap_or_else(Isa::best),
+            engine,
+            threads,
+            columns,
+            pointing: (0..validation.count()).map(|_| AtomicBool::new(false)).collect(),
+        }
+    }
+
+    pub(super) fn sums(mut self, progress: &(dyn Fn(f64) + Sync)) -> Result<Sums, Error> {
+        let end = width(self.candidates.dim());
+        if self.centre {
+            self.in_mean = self.finite()?;
+        }
+        let zeros = |dots: usize, count: usize| vec![Totals { dots: vec![0.0; dots], norm2: 0.0 }; count];
+        let mut rows = zeros(self.count, self.candidates.count());
+        let mut directions = zeros(1, self.count);
+        let mut whole = zeros(1, 1);
+        let done = AtomicUsize::new(0);
+        let all = end.div_ceil(PANEL) * self.candidates.count();
+        let step = |panels: usize| {
+            let before = done.fetch_add(panels, Ordering::Relaxed);
+            progress((before + panels) as f64 / all as f64);
+        };
+        for from in (0..end).step_by(self.columns) {
+            let slab = self.slab(from, end.min(from + self.columns))?;
+            self.directions(&slab, &mut directions, &mut whole);
+            match &self.engine {
+                Engine::Cpu => self.rows(&slab, &mut rows, &step)?,
+                #[cfg(feature = "cuda")]
+                Engine::Cuda(gpu) => self.rows_on(gpu, &slab, &mut rows, &step)?,
+            }
+        }
+        Ok(Sums {
+            rows,
+            directions,
+            whole: whole[0].norm2,
+            pointing: self.pointing.iter().filter(|row| row.load(Ordering::Relaxed)).count(),
+        })
+    }
+
+    /// Makes the directions of some columns.
+    fn slab(&self, from: usize, to: usize) -> Result<Slab, Error> {
+        let panels = (to - from).div_ceil(PANEL);
+        let units = panels * self.count * UNITS;
+        let of_weights = if self.weights.is_some() { panels * UNITS } else { 0 };
+        let mut slab = Slab {
+            from,
+            to,
+            plain: vec![Unit::default(); units],
+            folded: vec![Unit::default(); if of_weights > 0 { units } else { 0 }],
+            weights: vec![Unit::default(); of_weights],
+        };
+        let parts: Vec<_> = slab.plain.chunks_mut(self.count * UNITS).enumerate().collect();
+        each(self.threads, parts, |(panel, units)| {
+            let first = from + panel * PANEL;
+            self.directions_of_panel(first, to.min(first + PANEL), units)
+        })?;
+        if let Some(weights) = self.weights {
+            let parts = slab.folded.chunks_mut(self.count * UNITS).zip(slab.plain.chunks(self.count * UNITS));
+            let parts = parts.zip(slab.weights.chunks_mut(UNITS)).enumerate().collect();
+            each(self.threads, parts, |(panel, ((folded, plain), own))| {
+                let first = from + panel * PANEL;
+                let mut scratch = Vec::new();
+                let to = to.min(first + PANEL);
+                let (dtype, panel) = weights.panel(0, first, to, None, &mut scratch)?;
+                let values = crate::gradients::decode(dtype, to - first, panel);
+                if values.iter().any(|w| !(w.is_finite() && *w >= 0.0)) {
+                    return Err(Error::Unusable {
+                        path: weights.file(0).to_owned(),
+                        row: weights.name(0).to_owned(),
+                        why: "it holds a weight that is no finite number, or below zero",
+                        help: "weights are one row of finite numbers, none below zero",
+                    });
+                }
+                fill(own, &values);
+                for (folded, plain) in folded.chunks_mut(UNITS).zip(plain.chunks(UNITS)) {
+                    for (unit, (folded, plain)) in folded.iter_mut().zip(plain).enumerate() {
+                        folded.0 = std::array::from_fn(|lane| plain.0[lane] * own[unit].0[lane]);
+                    }
+                }
+                Ok(())
+            })?;
+        }
+        Ok(slab)
+    }
+
+    fn directions_of_panel(&self, from: usize, to: usize, units: &mut [Unit]) -> Result<(), Error> {
+        let mut scratch = Vec::new();
+        let mut cells = vec![[0.0f64; UNIT]; (self.plan.strata * super::PARTS) * UNITS];
+        for (row, cell) in self.plan.cell.iter().enumerate() {
+            let (dtype, panel) = self.validation.panel(row, from, to, self.dtype, &mut scratch)?;
+            fast::accumulate(self.isa, dtype, panel, &mut cells[cell * UNITS..][..UNITS]);
+            if !self.pointing[row].load(Ordering::Relaxed)
+                && crate::gradients::decode(dtype, to - from, panel).iter().any(|x| *x != 0.0)
+            {
+                self.pointing[row].store(true, Ordering::Relaxed);
+            }
+            self.validation.release(row, from, to);
+        }
+        let (means, of_candidates) = units.split_at_mut(self.plan.directions.len() * UNITS);
+        let mut sums = vec![[0.0f64; UNIT]; UNITS];
+        for ((of, count), into) in self.plan.directions.iter().zip(means.chunks_mut(UNITS)) {
+            sums.fill([0.0; UNIT]);
+            for cell in of {
+                for (sums, cell) in sums.iter_mut().zip(&cells[cell * UNITS..][..UNITS]) {
+                    sums.iter_mut().zip(cell).for_each(|(sum, x)| *sum += x);
+                }
+            }
+            divide(&sums, *count, into);
+        }
+        if self.centre {
+            sums.fill([0.0; UNIT]);
+            let mut count = 0;
+            for row in (0..self.candidates.count()).filter(|row| self.in_mean[*row]) {
+                let (dtype, panel) = self.candidates.panel(row, from, to, self.dtype, &mut scratch)?;
+                fast::accumulate(self.isa, dtype, panel, &mut sums);
+                count += 1;
+            }
+            divide(&sums, count.max(1), of_candidates);
+        }
+        Ok(())
+    }
+
+    /// Adds the squared norms of the directions, and their inner products with the candidates' mean.
+    fn directions(&self, slab: &Slab, directions: &mut [Totals], whole: &mut [Totals]) {
+        let mean = self.count - 1;
+        let weights = self.weights.is_some();
+        let parts: Vec<_> = directions.iter_mut().enumerate().collect();
+        let add = |direction: usize, totals: &mut Totals, weighted: bool| {
+            let mut unused = totals.clone();
+            for panel in 0..slab.panels() {
+                let row = fast::as_panel(slab.direction(&slab.plain, self.count, panel, direction));
+                let other = slab.direction(slab.multiplied(), self.count, panel, mean);
+                let weights = weighted.then(|| slab.weights(panel));
+                fast::add(self.isa, Dtype::F32, [row, row], &[other], weights, [&mut *totals, &mut unused]);
+            }
+        };
+        let Ok(()) = each(self.threads, parts, |(direction, totals)| {
+            add(direction, totals, weights);
+            Ok::<(), std::convert::Infallible>(())
+        });
+        add(0, &mut whole[0], false);
+    }
+
+    /// Adds what all candidates have in these columns.
+    fn rows(&self, slab: &Slab, rows: &mut [Totals], step: &(dyn Fn(usize) + Sync)) -> Result<(), Error> {
+        // Whole pairs for each thread.
+        let share = rows.len().div_ceil(self.threads).next_multiple_of(2).max(2);
+        let parts: Vec<_> = rows.chunks_mut(share).enumerate().collect();
+        let ahead = (AHEAD / self.count).max(1);
+        each(self.threads, parts, |(part, rows)| {
+            let (mut one, mut other) = (Vec::new(), Vec::new());
+            let mut directions: Vec<&[Unit]> = Vec::with_capacity(self.count);
+            for panels in (0..slab.panels()).step_by(ahead) {
+                let panels = panels..slab.panels().min(panels + ahead);
+                for (pair, totals) in rows.chunks_mut(2).enumerate() {
+                    let first = part * share + pair * 2;
+                    let (a, b) = totals.split_at_mut(1);
+                    let mut unused = Totals::default();
+                    if b.is_empty() {
+                        unused.dots = vec![0.0; self.count];
+                    }
+                    let (a, b) = (&mut a[0], b.first_mut().unwrap_or(&mut unused));
+                    // The last row alone is its own partner.
+                    let second = (first + 1).min(self.candidates.count() - 1);
+                    for panel in panels.clone() {
+                        let (from, to) = slab.columns(panel);
+                        let (dtype, x) = self.candidates.panel(first, from, to, self.dtype, &mut one)?;
+                        let (other_dtype, y) =
+                            self.candidates.panel(second, from, to, self.dtype, &mut other)?;
+                        directions.clear();
+                        directions.extend((0..self.count).map(|direction| {
+                            slab.direction(slab.multiplied(), self.count, panel, direction)
+                        }));
+                        let weights = self.weights.map(|_| slab.weights(panel));
+                        if dtype == other_dtype {
+                            fast::add(self.isa, dtype, [x, y], &directions, weights, [&mut *a, &mut *b]);
+                        } else {
+                            let mut spare = Totals { dots: vec![0.0; self.count], norm2: 0.0 };
+                            fast::add(self.isa, dtype, [x, x], &directions, weights, [&mut *a, &mut spare]);
+                            fast::add(
+                                self.isa,
+                                other_dtype,
+                                [y, y],
+                                &directions,
+                                weights,
+                                [&mut *b, &mut spare],
+                            );
+                        }
+                    }
+                    let columns = (slab.columns(panels.start).0, slab.columns(panels.end - 1).1);
+                    self.candidates.release(first, columns.0, columns.1);
+                    self.candidates.release(second, columns.0, columns.1);
+                    step(panels.len() * if second == first { 1 } else { 2 });
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Returns which candidates are finite: one that is not would spoil the mean of all.
+    fn finite(&self) -> Result<Vec<bool>, Error> {
+        let mut finite = vec![false; self.candidates.count()];
+        let zeros = vec![Unit::default(); UNITS];
+        let parts: Vec<_> = finite.iter_mut().enumerate().collect();
+        each(self.threads, parts, |(row, is_finite)| {
+            let mut scratch = Vec::new();
+            let mut totals = Totals { dots: vec![0.0], norm2: 0.0 };
+            let mut unused = totals.clone();
+            let end = width(self.candidates.dim());
+            for from in (0..end).step_by(PANEL) {
+                let to = end.min(from + PANEL);
+                let (dtype, panel) = self.candidates.panel(row, from, to, self.dtype, &mut scratch)?;
+                let zeros = &zeros[..(to - from) / UNIT];
+                fast::add(self.isa, dtype, [panel; 2], &[zeros], None, [&mut totals, &mut unused]);
+            }
+            self.candidates.release(row, 0, end);
+            *is_finite = crate::gradients::status(totals.norm2) != Status::NonFinite;
+            Ok::<(), Error>(())
+        })?;
+        Ok(finite)
+    }
+}
+
+impl Slab {
+    fn panels(&self) -> usize {
+        (self.to - self.from).div_ceil(PANEL)
+    }
+
+    fn columns(&self, panel: usize) -> (usize, usize) {
+        let first = self.from + panel * PANEL;
+        (first, self.to.min(first + PANEL))
+    }
+
+    /// Returns the directions that rows are multiplied with.
+    fn multiplied(&self) -> &[Unit] {
+        if self.folded.is_empty() { &self.plain } else { &self.folded }
+    }
+
+    fn direction<'b>(&self, units: &'b [Unit], count: usize, panel: usize, direction: usize) -> &'b [Unit] {
+        let (from, to) = self.columns(panel);
+        &units[(panel * count + direction) * UNITS..][..(to - from) / UNIT]
+    }
+
+    fn weights(&self, panel: usize) -> &[Unit] {
+        let (from, to) = self.columns(panel);
+        &self.weights[panel * UNITS..][..(to - from) / UNIT]
+    }
+}
+
+fn divide(sums: &[[f64; UNIT]], count: u32, into: &mut [Unit]) {
+    for (sums, into) in sums.iter().zip(into) {
+        into.0 = sums.map(|sum| (sum / f64::from(count)) as f32);
+    }
+}
+
+fn fill(units: &mut [Unit], values: &[f32]) {
+    for (unit, values) in units.iter_mut().zip(values.chunks(UNIT)) {
+        unit.0[..values.len()].copy_from_slice(values);
+    }
+}
+
+/// Does each part, on so many threads; returns the error of the first part that has one.
+fn each<P: Send, E: Send>(
+    threads: usize,
+    parts: Vec<P>,
+    work: impl Fn(P) -> Result<(), E> + Sync,
+) -> Result<(), E> {
+    if threads.min(parts.len()) <= 1 {
+        return parts.into_iter().try_for_each(work);
+    }
+    let helpers = threads.min(parts.len()) - 1;
+    let parts = Mutex::new(parts.into_iter().enumerate());
+    let failed: Mutex<Option<(usize, E)>> = Mutex::new(None);
+    let lock = |failed: &Mutex<Option<(usize, E)>>, new: (usize, E)| {
+        let mut failed = failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        // The first part's, not the first to happen: which comes first is chance.
+        if failed.as_ref().is_none_or(|(at, _)| new.0 < *at) {
+            *failed = Some(new);
+        }
+    };
+    let run = || {
+        loop {
+            let next = parts.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next();
+            let Some((at, part)) = next else { return };
+            if let Err(error) = work(part) {
+                lock(&failed, (at, error));
+                return;
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..helpers {
+            scope.spawn(run);
+        }
+        run();
+    });
+    match failed.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
+        Some((_, error)) => Err(error),
+        None => Ok(()),
+    }
+}
