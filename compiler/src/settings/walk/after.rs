@@ -21,6 +21,17 @@ const MAX_CELLS: usize = 10_000;
 /// What active profiles have set so far: the profile, the place and the value of each target.
 type Said = BTreeMap<String, (String, Place, Option<Value>)>;
 
+/// What a setting of a sweep takes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lists {
+    /// A list, each value of which meets each of the others.
+    Crossed,
+    /// A list, side by side with the others.
+    Zipped,
+    /// A list or one value.
+    Optional,
+}
+
 impl Walk<'_> {
     /// Adds the gates that a curriculum has when it names none, and asks for its score's settings.
     pub(super) fn add_left_out(&mut self, here: &Here, item: &Item, head: Place) {
@@ -188,6 +199,8 @@ impl Walk<'_> {
         let here = Here { block, address, file, rounds: Rounds::All, layer: Layer::File, entity };
         let mut sweep = Sweep { name: label.to_owned(), axes: Vec::new(), skips: Vec::new() };
         let mut seen = BTreeMap::new();
+        // Side by side, a value may come again beside others.
+        let lists = if items.iter().any(is_zip) { Lists::Zipped } else { Lists::Crossed };
         for item in items {
             if self.is_full() {
                 break;
@@ -202,7 +215,7 @@ impl Walk<'_> {
                         Some(key) => {
                             self.assign(&here, &format!("{label}.{}", key.name), key, Rounds::All, value)
                         }
-                        None => sweep.axes.extend(self.axis(file, path, value, true)),
+                        None => sweep.axes.extend(self.axis(file, path, value, lists)),
                     }
                 }
                 ItemKind::Block { path, items: Some(items), .. } if path_word(path) == Some("skip") => {
@@ -226,7 +239,9 @@ impl Walk<'_> {
         let mut axes = Vec::new();
         for item in items {
             match &item.kind {
-                ItemKind::Setting { path, value } => axes.extend(self.axis(file, path, value, false)),
+                ItemKind::Setting { path, value } => {
+                    axes.extend(self.axis(file, path, value, Lists::Optional))
+                }
                 _ => self.only_paths(file, item, "`skip`"),
             }
         }
@@ -234,7 +249,7 @@ impl Walk<'_> {
     }
 
     /// Reads `path = [values]`; in a `skip`, one value needs no brackets.
-    fn axis(&mut self, file: FileId, path: &Path, value: &Written, needs_list: bool) -> Option<Axis> {
+    fn axis(&mut self, file: FileId, path: &Path, value: &Written, lists: Lists) -> Option<Axis> {
         let place = Place { file, from: value.from, to: value.to };
         let name = path_text(path);
         let start = self.follow(file, path, &Layer::Cell(String::new()))?;
@@ -255,7 +270,7 @@ impl Walk<'_> {
         };
         let values: &[Written] = match &value.kind {
             ValueKind::List(values) => values,
-            _ if !needs_list => std::slice::from_ref(value),
+            _ if lists == Lists::Optional => std::slice::from_ref(value),
             _ => {
                 let problem = Problem::new(
                     Code::E0513,
@@ -285,7 +300,7 @@ impl Walk<'_> {
                 let layer = Layer::Cell(String::new());
                 self.check_param(id, &Assignment { value: value.clone(), rounds: Rounds::All, layer, place });
             }
-            if value.is_some() && fitted.contains(&value) {
+            if lists != Lists::Zipped && value.is_some() && fitted.contains(&value) {
                 let problem = Problem::new(Code::E0206, place, format!("`{name}` takes this value twice"))
                     .label("again here")
                     .help("keep one of them");
@@ -561,6 +576,13 @@ fn labelled(item: &Item) -> Option<(&str, &str, &[Item])> {
 }
 
 /// The key that stands for a parameter where a key is asked for: it has no bounds of its own.
+/// Returns whether a setting of a sweep says that its lists stand side by side.
+fn is_zip(item: &Item) -> bool {
+    let ItemKind::Setting { path, value } = &item.kind else { return false };
+    path_word(path) == Some("arrange")
+        && matches!(&value.kind, ValueKind::Path(names) if names.iter().map(|name| name.text.as_str()).eq(["zip"]))
+}
+
 fn param_key() -> &'static schema::Key {
     static KEY: schema::Key = schema::Key {
         name: "param",
