@@ -10,7 +10,7 @@ use std::{
 };
 
 use sswe_cache::Store;
-use sswe_compiler::{project, sweep};
+use sswe_compiler::{plan::Plan, project, sweep};
 use sswe_engine::{Cancel, End, Options, RunEvent, chrome_trace};
 use sswe_pipelines::{Pipeline, overlap, summary::Reader};
 
@@ -19,7 +19,7 @@ use crate::{
     Failure,
     args::{self, Compile, Part, Plain},
     exit,
-    live::{self, Sinks},
+    live::{self, Sinks, words::count},
     load::{self, Opened},
     request::{self, Chosen},
     saved, store, style, summary,
@@ -133,14 +133,7 @@ impl Builder<'_> {
 
     fn build(&mut self, opened: &Opened, of: &Chosen, cell: Option<&str>) -> Result<u8, Failure> {
         let base = of.options(opened, self.args.jobs).base;
-        if let Some(found) = overlap::overlaps(&of.plan, &base).first() {
-            let overlap::Overlap { trained, held_out, example, functions } = found;
-            return Err(Failure::file(format!(
-                "`{held_out}` measures, but shares {functions} functions with `{trained}`, which is trained on: \
-                 `{example}` is one of them"
-            ))
-            .hint("a score against code that was trained on means nothing: take one of the two out of the file"));
-        }
+        refuse_copies(&of.plan, &base)?;
         let sinks = Sinks { json: self.args.output == Plain::Json, keep: self.args.trace.is_some() };
         let (sender, watch) = live::watch(sinks, self.asked.clone());
         let mut options = Options {
@@ -206,4 +199,24 @@ impl Builder<'_> {
         })
         .to_string()
     }
+}
+
+/// Refuses to measure in a repository that is trained on, before anything runs.
+fn refuse_copies(plan: &Plan, base: &Path) -> Result<(), Failure> {
+    let found = overlap::overlaps(&overlap::roles(plan), &overlap::folders(plan, base));
+    let Some(overlap::Overlap { seen, held_out, files, functions, .. }) =
+        found.into_iter().find(|found| found.is_whole)
+    else {
+        return Ok(());
+    };
+    let example = functions.first().or(files.first());
+    let example = example.map_or_else(String::new, |name| format!(": `{name}` is one of them"));
+    let ((repo, role), (other, other_role)) = (held_out, seen);
+    let message = format!(
+        "`{repo}` ({role}) is the same code as `{other}` ({other_role}): both have {} and {}{example}",
+        count(files.len() as u64, "file"),
+        count(functions.len() as u64, "function"),
+    );
+    Err(Failure::file(message)
+        .hint("a score against code that was trained on means nothing: take one of the two out of the file"))
 }
