@@ -53,24 +53,19 @@ pub struct Overlap {
     pub is_whole: bool,
 }
 
-/// Returns which repositories of a plan play which part.
+/// Returns which repositories of a plan play which part; `exams` are the validation blocks of its
+/// file, which the plan alone cannot tell from benches.
 ///
 /// The seeds of an exam and of a bench may be the same block: then a repository is in both.
-pub fn roles(plan: &Plan) -> BTreeMap<Role, BTreeSet<String>> {
-    let solved: BTreeSet<&str> = plan
-        .stages
-        .iter()
-        .filter(|stage| stage.kind == StageKind::Solve)
-        .flat_map(|stage| stage.inputs.iter().map(|input| &*input.from.0))
-        .collect();
+pub fn roles(plan: &Plan, exams: &BTreeSet<String>) -> BTreeMap<Role, BTreeSet<String>> {
     let mut found: BTreeMap<Role, BTreeSet<String>> = BTreeMap::new();
     for stage in &plan.stages {
         let name = stage.name.0.rsplit('/').next().unwrap_or_default();
-        let block = || name.strip_prefix("tasks.").unwrap_or(name).to_owned();
+        let block = name.strip_prefix("tasks.").unwrap_or(name);
         let role = match stage.kind {
             StageKind::WarmStart | StageKind::Bootstrap | StageKind::Generate => Role::Trained,
-            StageKind::Tasks if solved.contains(&*stage.name.0) => Role::Exam(block()),
-            StageKind::Tasks => Role::Bench(block()),
+            StageKind::Tasks if exams.contains(block) => Role::Exam(block.to_owned()),
+            StageKind::Tasks => Role::Bench(block.to_owned()),
             _ => continue,
         };
         let baselines = stage.inputs.iter().filter(|input| input.port == "baseline");
