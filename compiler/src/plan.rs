@@ -11,7 +11,7 @@ mod layout;
 
 use std::{fmt, sync::Arc};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     project::Project,
@@ -22,7 +22,7 @@ pub(crate) use layout::seeds_of;
 pub use layout::skeleton;
 
 /// What a stage does; each has its own implementation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StageKind {
     /// Fetches a repository and fixes its content.

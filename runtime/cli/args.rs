@@ -81,6 +81,11 @@ pub(crate) enum Command {
         after_help = "Examples:\n  sswe diff             the last two runs\n  sswe diff 11 12       two runs\n  sswe diff 11 last"
     )]
     Diff(Diff),
+    /// Write a run as a page to read, or compare the runs of a file
+    #[command(
+        after_help = "Examples:\n  sswe report                     the last run, into report.html beside the store\n  sswe report 12 --out run12.html run 12\n  sswe report --out -             to standard output\n  sswe report --table             the curricula and cells of the last run's file, seeds pooled\n\nThe page needs no network and no script. It is read from the store and the stored log alone."
+    )]
+    Report(Report),
     /// Draw the stages as a graph
     #[command(
         after_help = "Examples:\n  sswe graph --format svg > stages.svg\n  sswe graph --format dot | dot -Tpng > stages.png\n  sswe graph --format json"
@@ -323,6 +328,21 @@ pub(crate) struct Diff {
     pub(crate) runs: Vec<String>,
     /// How it is printed
     #[arg(long, value_enum, default_value_t = Plain::Human, value_name = "FORM")]
+    pub(crate) output: Plain,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Report {
+    /// A number, or `last`
+    pub(crate) run: Option<String>,
+    /// Where to write it; `-` is standard output
+    #[arg(long, value_name = "FILE", conflicts_with = "table")]
+    pub(crate) out: Option<PathBuf>,
+    /// Print a table instead: a row for each curriculum and cell of the run's file, seeds pooled
+    #[arg(long)]
+    pub(crate) table: bool,
+    /// How the table is printed
+    #[arg(long, value_enum, default_value_t = Plain::Human, value_name = "FORM", requires = "table")]
     pub(crate) output: Plain,
 }
 

@@ -14,6 +14,7 @@ pub(crate) mod log;
 pub(crate) mod overview;
 mod patch;
 pub(crate) mod plan;
+pub(crate) mod report;
 pub(crate) mod schema;
 pub(crate) mod shell;
 pub(crate) mod show;

@@ -6,6 +6,7 @@ mod live;
 mod load;
 mod policy;
 mod render;
+mod report;
 mod request;
 mod saved;
 mod store;
@@ -68,6 +69,7 @@ fn run(args: Args) -> Result<u8, Failure> {
         Some(Command::Why(args)) => command::why::run(&args),
         Some(Command::Log(args)) => command::log::run(&args),
         Some(Command::Diff(args)) => command::diff::run(&args),
+        Some(Command::Report(args)) => command::report::run(&args),
         Some(Command::Graph(args)) => command::graph::run(&args),
         Some(Command::Explain(args)) => command::explain::run(&args),
         Some(Command::Cache(args)) => command::cache::run(&args),

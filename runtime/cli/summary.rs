@@ -1,10 +1,13 @@
 //! The table at the end of a build: what each round came to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use sswe_pipelines::summary::{Gate, Interval, LeftOut, Round, Summary};
+use sswe_pipelines::{
+    overlap::{Overlap, Role},
+    summary::{Gate, Interval, LeftOut, Round, Summary},
+};
 
-use crate::style;
+use crate::{live::words::one_line, report, style};
 
 /// Draws what each round came to; nothing when no round did anything yet.
 pub(crate) fn table(summary: &Summary) -> String {
@@ -73,6 +76,24 @@ pub(crate) fn table(summary: &Summary) -> String {
     out
 }
 
+/// Says what is shared by what is trained on and what measures: one line where nothing is.
+pub(crate) fn contamination(roles: &BTreeMap<Role, BTreeSet<String>>, overlaps: &[Overlap]) -> String {
+    if overlaps.is_empty() {
+        let apart = roles.iter().filter(|(role, _)| **role != Role::Trained);
+        let apart: Vec<String> = apart.map(|(role, repos)| format!("{role} ({})", repos.len())).collect();
+        let trained = roles.get(&Role::Trained).map_or(0, BTreeSet::len);
+        return match apart.is_empty() || trained == 0 {
+            true => String::new(),
+            false => format!(
+                "contamination: none; what is trained on ({trained}) shares no file and no function with {}\n",
+                apart.join(", ")
+            ),
+        };
+    }
+    let said = overlaps.iter().map(|overlap| one_line(&report::parts::said(overlap)));
+    said.map(|said| format!("{}: {said}\n", style::yellow("contamination"))).collect()
+}
+
 fn is_filled(round: &Round) -> bool {
     round.candidates.is_some() || round.cards.is_some() || !round.evaluations.is_empty()
 }
@@ -117,7 +138,8 @@ fn points(Interval { value, low, high }: Interval) -> String {
     format!("{:+.1} ({:+.1} to {:+.1})", 100.0 * value, 100.0 * low, 100.0 * high)
 }
 
-fn aligned(rows: &[Vec<String>]) -> String {
+/// Lays rows out in columns, the first of them as a heading.
+pub(crate) fn aligned(rows: &[Vec<String>]) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..rows[0].len()).map(width).collect();
     let mut out = String::new();

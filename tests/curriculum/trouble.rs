@@ -109,8 +109,8 @@ fn an_exam_that_shares_code_with_the_seeds() {
     ];
     let run = Site::with(&file("bad"), &files).sswe("store", "build tiny.sswe").exits(1);
     run.mentions(&[
-        "`good` measures, but shares 1 functions with `bad`",
-        "thing.py: add",
+        "`good` (exam `practice`) is the same code as `bad` (trained on): both have 1 file and 1 function",
+        "other.py: add",
         "take one of the two out",
     ]);
 }

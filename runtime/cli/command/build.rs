@@ -3,24 +3,31 @@
 mod signal;
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs::File,
     io::Write as _,
     path::Path,
     sync::{Arc, atomic::AtomicU32},
 };
 
-use sswe_cache::Store;
-use sswe_compiler::{project, sweep};
+use sswe_cache::{RunId, Store};
+use sswe_compiler::{plan::StageName, project, sweep};
 use sswe_engine::{Cancel, End, Options, RunEvent, chrome_trace};
-use sswe_pipelines::{Pipeline, overlap, summary::Reader};
+use sswe_pipelines::{
+    Pipeline,
+    artifact::{Repo, Tree},
+    overlap::{self, Overlap},
+    summary::Reader,
+};
 
 use super::open_checked;
 use crate::{
     Failure,
     args::{self, Compile, Part, Plain},
     exit,
-    live::{self, Sinks},
+    live::{self, Sinks, words::count},
     load::{self, Opened},
+    report::{self, record::Record},
     request::{self, Chosen},
     saved, store, style, summary,
 };
@@ -59,12 +66,13 @@ pub(crate) fn run(args: &args::Build) -> Result<u8, Failure> {
     let cancel = Cancel::default();
     signal::listen(cancel.clone(), asked.clone())?;
     let work = Arc::new(Pipeline::new());
-    let mut builder =
-        Builder { args, compile: &compile, store: &store, work, cancel, asked, kept: Vec::new() };
+    let (kept, built) = (Vec::new(), Vec::new());
+    let mut builder = Builder { args, compile: &compile, store: &store, work, cancel, asked, kept, built };
     let code = match &args.sweep {
         None => builder.build_all(&opened, &chosen, None)?,
         Some(name) => builder.build_cells(&mut opened, &part, name)?,
     };
+    builder.report();
     if let Some(mut trace) = trace {
         let lines: Vec<String> =
             builder.kept.iter().filter_map(|event| serde_json::to_string(event).ok()).collect();
@@ -89,6 +97,8 @@ struct Builder<'a> {
     asked: Arc<AtomicU32>,
     /// The events of all runs, one after another, for the trace.
     kept: Vec<RunEvent>,
+    /// The runs of whole curricula, each with how many of its items ran.
+    built: Vec<(RunId, Record, u64)>,
 }
 
 impl Builder<'_> {
@@ -133,14 +143,11 @@ impl Builder<'_> {
 
     fn build(&mut self, opened: &Opened, of: &Chosen, cell: Option<&str>) -> Result<u8, Failure> {
         let base = of.options(opened, self.args.jobs).base;
-        if let Some(found) = overlap::overlaps(&of.plan, &base).first() {
-            let overlap::Overlap { trained, held_out, example, functions } = found;
-            return Err(Failure::file(format!(
-                "`{held_out}` measures, but shares {functions} functions with `{trained}`, which is trained on: \
-                 `{example}` is one of them"
-            ))
-            .hint("a score against code that was trained on means nothing: take one of the two out of the file"));
-        }
+        let record = Record::new(opened, &of.plan);
+        let trees = overlap::folders(&of.plan, &base);
+        let mut overlaps = overlap::overlaps(&record.roles(), &trees);
+        refuse_copies(&overlaps)?;
+        let kept = record.keep(self.store).map_err(|error| store::failure(&error))?;
         let sinks = Sinks { json: self.args.output == Plain::Json, keep: self.args.trace.is_some() };
         let (sender, watch) = live::watch(sinks, self.asked.clone());
         let mut options = Options {
@@ -148,7 +155,7 @@ impl Builder<'_> {
             offline: self.args.offline,
             cancel: self.cancel.clone(),
             listener: Some(sender),
-            info: self.info(opened, of, cell),
+            info: self.info(opened, of, cell, &kept.to_string()),
             ..of.options(opened, self.args.jobs)
         };
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -166,9 +173,17 @@ impl Builder<'_> {
         // A killed item may sit in a system call; the process does not wait for it.
         runtime.shutdown_background();
         let finished = ran.map_err(|error| request::refused(&error, opened, &of.plan))?;
-        if self.args.output == Plain::Human {
-            self.sum_up(of, &options);
+        if let Some(all) = self.overlaps_of_fetched(of, &options, &record, trees) {
+            overlaps = all;
         }
+        if self.args.output == Plain::Human {
+            self.sum_up(of, &options, &summary::contamination(&record.roles(), &overlaps));
+        }
+        // What a part of a build gave would stand in the place of a whole report.
+        if of.until.is_none() && of.round.is_none() {
+            self.built.extend(finished.run.map(|run| (run, record, finished.tally.ran)));
+        }
+        refuse_copies(&overlaps)?;
         Ok(match finished.end {
             End::Done => exit::OK,
             End::Failed => exit::STAGE_FAILED,
@@ -179,20 +194,81 @@ impl Builder<'_> {
     }
 
     /// Prints what each round came to, as far as there are rounds.
-    fn sum_up(&self, of: &Chosen, options: &Options) {
+    fn sum_up(&self, of: &Chosen, options: &Options, contamination: &str) {
         let outputs = sswe_engine::outputs(&of.plan, self.store, &*self.work, options);
         let summary = outputs.map_err(|error| error.to_string()).and_then(|outputs| {
             sswe_pipelines::summary::summary(&of.plan, Reader::new(self.store, &outputs))
         });
         match summary {
-            Ok(summary) => style::print(&summary::table(&summary)),
+            Ok(summary) => {
+                let table = summary::table(&summary);
+                style::print(&table);
+                if !table.is_empty() {
+                    style::print(contamination);
+                }
+            }
             // What was built is there all the same.
             Err(why) => style::say(format_args!("note: the rounds cannot be summed up: {why}")),
         }
     }
 
+    /// Looks for shared code once more where repositories were fetched; none where all are folders.
+    fn overlaps_of_fetched(
+        &self,
+        of: &Chosen,
+        options: &Options,
+        record: &Record,
+        mut trees: BTreeMap<String, Tree>,
+    ) -> Option<Vec<Overlap>> {
+        let roles = record.roles();
+        let fetched: BTreeSet<&String> =
+            roles.values().flatten().filter(|repo| !trees.contains_key(*repo)).collect();
+        if fetched.is_empty() {
+            return None;
+        }
+        let outputs = sswe_engine::outputs(&of.plan, self.store, &*self.work, options).ok()?;
+        let reader = Reader::new(self.store, &outputs);
+        for repo in fetched {
+            let pin = StageName(format!("{}/seed/{repo}/pin", of.plan.curriculum).into());
+            let pinned = reader.read_all::<Repo>(&pin, "repo").ok().and_then(|mut repos| repos.pop());
+            trees.extend(pinned.map(|pinned| (repo.clone(), pinned.files)));
+        }
+        Some(overlap::overlaps(&roles, &trees))
+    }
+
+    /// Compares what was built side by side, and writes the report of the last run.
+    fn report(&self) {
+        let Some((last, record, ran)) = self.built.last() else { return };
+        if let Err(failure) = self.write_report(*last, record, *ran) {
+            // What was built is there all the same.
+            style::say(format_args!("note: there is no report: {}", failure.message));
+        }
+    }
+
+    fn write_report(&self, last: RunId, record: &Record, ran: u64) -> Result<(), Failure> {
+        let run = |id| {
+            let run = self.store.run(id).map_err(|error| store::failure(&error))?;
+            run.ok_or_else(|| Failure::file(format!("run {} is gone", id.0)))
+        };
+        if self.built.len() > 1 && self.args.output == Plain::Human {
+            let mut runs = Vec::new();
+            for (id, record, _) in &self.built {
+                runs.push((run(*id)?, record.clone()));
+            }
+            style::print(&report::cells::text(&report::cells::compare(self.store, runs)?));
+        }
+        let path = report::beside(self.store);
+        let last = run(last)?;
+        // A build with nothing to do is over in a moment: what it would write is there.
+        if ran > 0 || !report::is_of(&path, &last, record) {
+            report::write(&path, &report::html(self.store, last)?)?;
+        }
+        style::say(format_args!("report: {}", path.display()));
+        Ok(())
+    }
+
     /// Returns what the store notes of the run, for `sswe log`.
-    fn info(&self, opened: &Opened, of: &Chosen, cell: Option<&str>) -> String {
+    fn info(&self, opened: &Opened, of: &Chosen, cell: Option<&str>, record: &str) -> String {
         serde_json::json!({
             "v": 1,
             "sswe": env!("CARGO_PKG_VERSION"),
@@ -203,7 +279,27 @@ impl Builder<'_> {
             "cell": cell,
             "until": of.until,
             "round": of.round,
+            "plan": record,
         })
         .to_string()
     }
+}
+
+/// Refuses to measure in a repository that is trained on: before anything runs, and for those that
+/// were fetched once they are there.
+fn refuse_copies(overlaps: &[Overlap]) -> Result<(), Failure> {
+    let Some(Overlap { seen, held_out, files, functions, .. }) = overlaps.iter().find(|of| of.is_whole)
+    else {
+        return Ok(());
+    };
+    let example = functions.first().or(files.first());
+    let example = example.map_or_else(String::new, |name| format!(": `{name}` is one of them"));
+    let ((repo, role), (other, other_role)) = (held_out, seen);
+    let message = format!(
+        "`{repo}` ({role}) is the same code as `{other}` ({other_role}): both have {} and {}{example}",
+        count(files.len() as u64, "file"),
+        count(functions.len() as u64, "function"),
+    );
+    Err(Failure::file(message)
+        .hint("a score against code that was trained on means nothing: take one of the two out of the file"))
 }

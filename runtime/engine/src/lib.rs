@@ -43,7 +43,7 @@ pub use error::Error;
 pub use event::{Event, RunEvent, Tally, VERSION};
 pub use inputs::{Entry, Inputs};
 pub use key::Source;
-pub use outputs::{Outputs, outputs};
+pub use outputs::{Outputs, outputs, outputs_of};
 pub use pool::{Machine, Pool};
 pub use random::{ChaCha8Rng, RngCore, Stream};
 pub use run::{Budget, Cancel, End, Finished, Limit, OnLimit, Options, Retry, run};

@@ -21,6 +21,8 @@ use sswe_compiler::plan::{Plan, StageName};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+pub(crate) use settle::given_digest;
+
 use crate::graph::{Graph, Surroundings, Wanted};
 use crate::log::Log;
 use crate::{Error, Event, Machine, Pool, RunEvent, Tally, VERSION, Work};

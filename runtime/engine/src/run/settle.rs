@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rand_chacha::rand_core::{RngCore, SeedableRng};
-use sswe_cache::{ActionKey, Batch, Components, Fields, Output};
+use smallvec::SmallVec;
+use sswe_cache::{ActionKey, Batch, Components, Digest, Fields, Output};
 use tokio::task::{Id, JoinError};
 use tokio::time::Instant;
 
 use super::commit::{Gave, Record, What};
 use super::dispatch::{Dispatch, Halt, Over};
 use super::progress::{Active, Flight, Progress, Waiter};
-use crate::rows::{Fresh, GOES_ON, Given, Port, STOP, STOPS};
+use crate::rows::{Fresh, GOES_ON, Given, STOP, STOPS};
 use crate::work::Artifact;
 use crate::{ChaCha8Rng, Error, Event, Fault, Made, Tally, Work, manifest};
 use sswe_compiler::plan::Shape;
@@ -369,15 +370,20 @@ pub(super) fn parts_key(key: &ActionKey) -> ActionKey {
 }
 
 /// Returns the digest of all that a stage gave.
-pub(super) fn digest_of(given: &Given) -> sswe_cache::Digest {
-    if let [Port { digest, .. }] = &given.ports[..] {
-        return *digest;
+pub(super) fn digest_of(given: &Given) -> Digest {
+    given_digest(given.ports.iter().map(|port| (port.name, port.digest)))
+}
+
+/// The same, by output and digest.
+pub(crate) fn given_digest<'a>(ports: impl Iterator<Item = (&'a str, Digest)>) -> Digest {
+    let mut ports: SmallVec<[(&str, Digest); 2]> = ports.collect();
+    if let [(_, digest)] = ports[..] {
+        return digest;
     }
-    let mut ports: Vec<&Port> = given.ports.iter().collect();
-    ports.sort_by_key(|port| port.name);
+    ports.sort_by_key(|(name, _)| *name);
     let mut fields = Fields::new("sswe.given.v1");
-    for Port { name, digest, list: _ } in ports {
-        fields.digest(name, digest);
+    for (name, digest) in ports {
+        fields.digest(name, &digest);
     }
     fields.finish()
 }
