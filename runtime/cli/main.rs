@@ -68,6 +68,7 @@ fn run(args: Args) -> Result<u8, Failure> {
         Some(Command::Why(args)) => command::why::run(&args),
         Some(Command::Log(args)) => command::log::run(&args),
         Some(Command::Diff(args)) => command::diff::run(&args),
+        Some(Command::Align(args)) => command::align::run(&args),
         Some(Command::Graph(args)) => command::graph::run(&args),
         Some(Command::Explain(args)) => command::explain::run(&args),
         Some(Command::Cache(args)) => command::cache::run(&args),
