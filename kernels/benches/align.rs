@@ -28,7 +28,7 @@ struct Contender<'a> {
 }
 
 fn main() {
-    let mib = std::env::args().filter_map(|word| word.parse::<usize>().ok()).next().unwrap_or(256);
+    let mib = std::env::args().filter_map(|word| word.parse::<usize>().ok()).next().unwrap_or(512);
     let rows = (mib << 20) / (4 * DIM);
     let values = random(rows * DIM);
     let direction = random(DIM);

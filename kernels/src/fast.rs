@@ -209,6 +209,56 @@ unsafe fn accumulate_here<E: Element, T: Vector>(panel: Panel<'_>, sums: &mut [[
     }
 }
 
+/// Writes the mean of some cells of sums, in which there are `count` rows; `room` is as long as a cell.
+pub(crate) fn mean(
+    isa: Isa,
+    cells: &[[f64; UNIT]],
+    of: &[usize],
+    count: u32,
+    room: &mut [[f64; UNIT]],
+    into: &mut [Unit],
+) {
+    // SAFETY: as in `add_as`.
+    #[cfg(target_arch = "x86_64")]
+    match isa {
+        Isa::Avx512 => return unsafe { mean_avx512(cells, of, count, room, into) },
+        Isa::Avx2 => return unsafe { mean_avx2(cells, of, count, room, into) },
+        Isa::Portable => {}
+    }
+    let _ = isa;
+    mean_here(cells, of, count, room, into);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
+fn mean_avx512(cells: &[[f64; UNIT]], of: &[usize], count: u32, room: &mut [[f64; UNIT]], into: &mut [Unit]) {
+    mean_here(cells, of, count, room, into);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn mean_avx2(cells: &[[f64; UNIT]], of: &[usize], count: u32, room: &mut [[f64; UNIT]], into: &mut [Unit]) {
+    mean_here(cells, of, count, room, into);
+}
+
+#[inline(always)]
+fn mean_here(cells: &[[f64; UNIT]], of: &[usize], count: u32, room: &mut [[f64; UNIT]], into: &mut [Unit]) {
+    room.fill([0.0; UNIT]);
+    for cell in of {
+        for (sums, cell) in room.iter_mut().zip(&cells[cell * into.len()..]) {
+            for (sum, x) in sums.iter_mut().zip(cell) {
+                *sum += x;
+            }
+        }
+    }
+    let count = f64::from(count);
+    for (sums, unit) in room.iter().zip(into) {
+        for lane in 0..UNIT {
+            unit.0[lane] = (sums[lane] / count) as f32;
+        }
+    }
+}
+
 /// Returns a direction's numbers as a panel of a row.
 pub(crate) fn as_panel(units: &[Unit]) -> Panel<'_> {
     // SAFETY: a unit is 64 bytes of numbers, without padding.

@@ -202,23 +202,18 @@ impl<'a> Run<'a> {
         }
         let (means, of_candidates) = units.split_at_mut(self.plan.directions.len() * UNITS);
         for ((of, count), into) in self.plan.directions.iter().zip(means.chunks_mut(UNITS)) {
-            sums.fill([0.0; UNIT]);
-            for cell in of {
-                for (sums, cell) in sums.iter_mut().zip(&cells[cell * UNITS..][..UNITS]) {
-                    sums.iter_mut().zip(cell).for_each(|(sum, x)| *sum += x);
-                }
-            }
-            divide(sums, *count, into);
+            fast::mean(self.isa, cells, of, *count, sums, into);
         }
         if self.centre {
-            sums.fill([0.0; UNIT]);
+            cells.clear();
+            cells.resize(UNITS, [0.0; UNIT]);
             let mut count = 0;
             for row in (0..self.candidates.count()).filter(|row| self.in_mean[*row]) {
                 let (dtype, panel) = self.candidates.panel(row, from, to, self.dtype, scratch)?;
-                fast::accumulate(self.isa, dtype, panel, sums);
+                fast::accumulate(self.isa, dtype, panel, cells);
                 count += 1;
             }
-            divide(sums, count.max(1), of_candidates);
+            fast::mean(self.isa, cells, &[0], count.max(1), sums, of_candidates);
         }
         Ok(())
     }
@@ -350,12 +345,6 @@ impl Slab {
     fn weights(&self, panel: usize) -> &[Unit] {
         let (from, to) = self.columns(panel);
         &self.weights[panel * UNITS..][..(to - from) / UNIT]
-    }
-}
-
-fn divide(sums: &[[f64; UNIT]], count: u32, into: &mut [Unit]) {
-    for (sums, into) in sums.iter().zip(into) {
-        into.0 = sums.map(|sum| (sum / f64::from(count)) as f32);
     }
 }
 
