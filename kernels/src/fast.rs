@@ -202,8 +202,8 @@ unsafe fn accumulate_here<E: Element, T: Vector>(panel: Panel<'_>, sums: &mut [[
         for (unit, sums) in sums.iter_mut().enumerate() {
             // SAFETY: so says this function.
             let x = unsafe { E::load::<T>(step, unit, scale).store() };
-            for lane in 0..UNIT {
-                sums[lane] += f64::from(x[lane]);
+            for (sum, x) in sums.iter_mut().zip(x) {
+                *sum += f64::from(x);
             }
         }
     }
@@ -253,8 +253,8 @@ fn mean_here(cells: &[[f64; UNIT]], of: &[usize], count: u32, room: &mut [[f64; 
     }
     let count = f64::from(count);
     for (sums, unit) in room.iter().zip(into) {
-        for lane in 0..UNIT {
-            unit.0[lane] = (sums[lane] / count) as f32;
+        for (x, sum) in unit.0.iter_mut().zip(sums) {
+            *x = (sum / count) as f32;
         }
     }
 }
