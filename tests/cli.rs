@@ -1,5 +1,6 @@
 //! Runs the program as people do: exit codes, and what goes to stdout and to stderr.
 
+mod align;
 mod bad_input;
 mod build;
 mod built;

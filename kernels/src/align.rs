@@ -246,7 +246,8 @@ fn score(
         row,
         status,
         score,
-        norm: Some(norm2.max(0.0).sqrt()).filter(|norm| norm.is_finite()),
+        // Below zero by rounding alone, where the mean was taken away.
+        norm: Some(norm2).filter(|norm2| norm2.is_finite()).map(|norm2| norm2.max(0.0).sqrt()),
         error: score.and(jackknife(&without)),
     }
 }

@@ -4,26 +4,28 @@
 //! set may take them in any order and as many at a time as its registers hold; the bits stay the same.
 //! Two rows share each load of a direction.
 
-use std::array::from_fn;
-
-use crate::{Dtype, cpu::CHUNK, element::BLOCK};
+use crate::{
+    Dtype,
+    cpu::{CHUNK, LANES},
+    element::BLOCK,
+    vector::{Plain, Vector},
+};
 
 #[cfg(target_endian = "big")]
 compile_error!("rows are little-endian, and these kernels read them as they are");
+
+pub(crate) use crate::vector::UNIT;
 
 /// Sixteen numbers of a direction, aligned as the widest loads like it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[repr(C, align(64))]
 pub(crate) struct Unit(pub(crate) [f32; UNIT]);
 
-/// Numbers in a [`Unit`].
-pub(crate) const UNIT: usize = 16;
-
-/// Units in a block of 128 numbers, the least that kernels take.
-const UNITS: usize = BLOCK / UNIT;
-
 /// Units in the lanes of a chunk.
-const LANE_UNITS: usize = crate::cpu::LANES / UNIT;
+const UNITS: usize = LANES / UNIT;
+
+/// Steps of 64 numbers that have one scale.
+const SCALED_STEPS: usize = BLOCK / LANES;
 
 /// Some columns of one row; the number of columns is a multiple of 512.
 #[derive(Clone, Copy, Debug)]
@@ -58,7 +60,9 @@ impl Isa {
     pub fn available() -> Vec<Isa> {
         #[cfg(target_arch = "x86_64")]
         {
-            let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+            let avx2 = is_x86_feature_detected!("avx2")
+                && is_x86_feature_detected!("fma")
+                && is_x86_feature_detected!("f16c");
             let avx512 = is_x86_feature_detected!("avx512f")
                 && is_x86_feature_detected!("avx512bw")
                 && is_x86_feature_detected!("avx512dq")
@@ -121,30 +125,33 @@ fn add_as<E: Element>(
         Isa::Portable => {}
     }
     let _ = isa;
-    panel::<E, 1, 2, 1>(rows, directions, weights, totals);
+    // SAFETY: it needs no instruction set.
+    unsafe { panel::<E, Plain, 1, 2, 1>(rows, directions, weights, totals) };
 }
 
 // In each, so many accumulators as there are registers, but for what loads need.
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
 fn avx512<E: Element>(
     rows: [Panel<'_>; 2],
     directions: &[&[Unit]],
     weights: Option<&[Unit]>,
     totals: [&mut Totals; 2],
 ) {
-    panel::<E, 4, 4, 2>(rows, directions, weights, totals);
+    // SAFETY: this function has the instruction set.
+    unsafe { panel::<E, crate::vector::x86::Avx512, 4, 4, 2>(rows, directions, weights, totals) };
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
+#[target_feature(enable = "avx2,fma,f16c")]
 fn avx2<E: Element>(
     rows: [Panel<'_>; 2],
     directions: &[&[Unit]],
     weights: Option<&[Unit]>,
     totals: [&mut Totals; 2],
 ) {
-    panel::<E, 1, 2, 1>(rows, directions, weights, totals);
+    // SAFETY: this function has the instruction set.
+    unsafe { panel::<E, crate::vector::x86::Avx2, 1, 2, 1>(rows, directions, weights, totals) };
 }
 
 /// Adds a panel's numbers to sums, one for each column.
@@ -166,31 +173,88 @@ fn accumulate_as<E: Element>(isa: Isa, panel: Panel<'_>, sums: &mut [[f64; UNIT]
         Isa::Portable => {}
     }
     let _ = isa;
-    accumulate_here::<E>(panel, sums);
+    // SAFETY: it needs no instruction set.
+    unsafe { accumulate_here::<E, Plain>(panel, sums) };
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
 fn accumulate_avx512<E: Element>(panel: Panel<'_>, sums: &mut [[f64; UNIT]]) {
-    accumulate_here::<E>(panel, sums);
+    // SAFETY: this function has the instruction set.
+    unsafe { accumulate_here::<E, crate::vector::x86::Avx512>(panel, sums) };
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
+#[target_feature(enable = "avx2,fma,f16c")]
 fn accumulate_avx2<E: Element>(panel: Panel<'_>, sums: &mut [[f64; UNIT]]) {
-    accumulate_here::<E>(panel, sums);
+    // SAFETY: this function has the instruction set.
+    unsafe { accumulate_here::<E, crate::vector::x86::Avx2>(panel, sums) };
 }
 
 #[inline(always)]
-fn accumulate_here<E: Element>(panel: Panel<'_>, sums: &mut [[f64; UNIT]]) {
-    let (values, scales) = (E::blocks(panel.values), panel.scales.as_chunks::<4>().0);
-    for (at, (block, sums)) in values.iter().zip(sums.as_chunks_mut::<UNITS>().0).enumerate() {
-        let scale = if E::SCALED { f32::from_le_bytes(scales[at]) } else { 0.0 };
+/// # Safety
+///
+/// The processor has the instruction set of the vector.
+unsafe fn accumulate_here<E: Element, T: Vector>(panel: Panel<'_>, sums: &mut [[f64; UNIT]]) {
+    let (values, scales) = (E::steps(panel.values), panel.scales.as_chunks::<4>().0);
+    for (at, (step, sums)) in values.iter().zip(sums.as_chunks_mut::<UNITS>().0).enumerate() {
+        let scale = if E::SCALED { f32::from_le_bytes(scales[at / SCALED_STEPS]) } else { 0.0 };
         for (unit, sums) in sums.iter_mut().enumerate() {
-            let x = E::load(block, unit, scale);
-            for lane in 0..UNIT {
-                sums[lane] += f64::from(x[lane]);
+            // SAFETY: so says this function.
+            let x = unsafe { E::load::<T>(step, unit, scale).store() };
+            for (sum, x) in sums.iter_mut().zip(x) {
+                *sum += f64::from(x);
             }
+        }
+    }
+}
+
+/// Writes the mean of some cells of sums, in which there are `count` rows; `room` is as long as a cell.
+pub(crate) fn mean(
+    isa: Isa,
+    cells: &[[f64; UNIT]],
+    of: &[usize],
+    count: u32,
+    room: &mut [[f64; UNIT]],
+    into: &mut [Unit],
+) {
+    // SAFETY: as in `add_as`.
+    #[cfg(target_arch = "x86_64")]
+    match isa {
+        Isa::Avx512 => return unsafe { mean_avx512(cells, of, count, room, into) },
+        Isa::Avx2 => return unsafe { mean_avx2(cells, of, count, room, into) },
+        Isa::Portable => {}
+    }
+    let _ = isa;
+    mean_here(cells, of, count, room, into);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
+fn mean_avx512(cells: &[[f64; UNIT]], of: &[usize], count: u32, room: &mut [[f64; UNIT]], into: &mut [Unit]) {
+    mean_here(cells, of, count, room, into);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn mean_avx2(cells: &[[f64; UNIT]], of: &[usize], count: u32, room: &mut [[f64; UNIT]], into: &mut [Unit]) {
+    mean_here(cells, of, count, room, into);
+}
+
+#[inline(always)]
+fn mean_here(cells: &[[f64; UNIT]], of: &[usize], count: u32, room: &mut [[f64; UNIT]], into: &mut [Unit]) {
+    room.fill([0.0; UNIT]);
+    for cell in of {
+        for (sums, cell) in room.iter_mut().zip(&cells[cell * into.len()..]) {
+            for (sum, x) in sums.iter_mut().zip(cell) {
+                *sum += x;
+            }
+        }
+    }
+    let count = f64::from(count);
+    for (sums, unit) in room.iter().zip(into) {
+        for (x, sum) in unit.0.iter_mut().zip(sums) {
+            *x = (sum / count) as f32;
         }
     }
 }
@@ -204,15 +268,18 @@ pub(crate) fn as_panel(units: &[Unit]) -> Panel<'_> {
 
 /// How a type's numbers become `f32`.
 trait Element {
-    /// 128 numbers, in units.
-    type Block;
+    /// 64 numbers, one for each lane of a chunk.
+    type Step;
 
     /// Whether a block has a scale.
     const SCALED: bool;
 
-    fn blocks(values: &[u8]) -> &[Self::Block];
+    fn steps(values: &[u8]) -> &[Self::Step];
 
-    fn load(block: &Self::Block, unit: usize, scale: f32) -> [f32; UNIT];
+    /// # Safety
+    ///
+    /// The processor has the instruction set of the vector.
+    unsafe fn load<T: Vector>(step: &Self::Step, unit: usize, scale: f32) -> T;
 }
 
 struct F32;
@@ -220,93 +287,96 @@ struct Bf16;
 struct F16;
 struct Int8;
 
-macro_rules! blocks {
+macro_rules! steps {
     ($bytes:literal) => {
-        type Block = [[u8; $bytes]; UNITS];
+        type Step = [[u8; $bytes]; UNITS];
 
         #[inline(always)]
-        fn blocks(values: &[u8]) -> &[Self::Block] {
+        fn steps(values: &[u8]) -> &[Self::Step] {
             values.as_chunks::<$bytes>().0.as_chunks::<UNITS>().0
         }
     };
 }
 
 impl Element for F32 {
-    blocks!(64);
+    steps!(64);
     const SCALED: bool = false;
 
     #[inline(always)]
-    fn load(block: &Self::Block, unit: usize, _: f32) -> [f32; UNIT] {
-        // SAFETY: as many bytes, of which every pattern is a number.
-        unsafe { block[unit].as_ptr().cast::<[f32; UNIT]>().read_unaligned() }
+    unsafe fn load<T: Vector>(step: &Self::Step, unit: usize, _: f32) -> T {
+        // SAFETY: a unit has as many bytes.
+        unsafe { T::from_f32(step[unit].as_ptr()) }
     }
 }
 
 impl Element for Bf16 {
-    blocks!(32);
+    steps!(32);
     const SCALED: bool = false;
 
     #[inline(always)]
-    fn load(block: &Self::Block, unit: usize, _: f32) -> [f32; UNIT] {
-        // SAFETY: as many bytes, of which every pattern is a number.
-        let bits = unsafe { block[unit].as_ptr().cast::<[u16; UNIT]>().read_unaligned() };
-        bits.map(|bits| f32::from_bits(u32::from(bits) << 16))
+    unsafe fn load<T: Vector>(step: &Self::Step, unit: usize, _: f32) -> T {
+        // SAFETY: a unit has as many bytes.
+        unsafe { T::from_bf16(step[unit].as_ptr()) }
     }
 }
 
 impl Element for F16 {
-    blocks!(32);
+    steps!(32);
     const SCALED: bool = false;
 
     #[inline(always)]
-    fn load(block: &Self::Block, unit: usize, _: f32) -> [f32; UNIT] {
-        // SAFETY: as many bytes, of which every pattern is a number.
-        let bits = unsafe { block[unit].as_ptr().cast::<[u16; UNIT]>().read_unaligned() };
-        bits.map(|bits| {
-            let bits = u32::from(bits);
-            // Moved into the place of an `f32`'s exponent, the number is 2^112 times too small;
-            // that also makes the least numbers right, which have no leading one.
-            let magnitude = f32::from_bits((bits & 0x7fff) << 13) * f32::from_bits((127 + 112) << 23);
-            let special = if magnitude >= 65536.0 { 0x7f80_0000 } else { 0 };
-            f32::from_bits(magnitude.to_bits() | special | (bits & 0x8000) << 16)
-        })
+    unsafe fn load<T: Vector>(step: &Self::Step, unit: usize, _: f32) -> T {
+        // SAFETY: a unit has as many bytes.
+        unsafe { T::from_f16(step[unit].as_ptr()) }
     }
 }
 
 impl Element for Int8 {
-    blocks!(16);
+    steps!(16);
     const SCALED: bool = true;
 
     #[inline(always)]
-    fn load(block: &Self::Block, unit: usize, scale: f32) -> [f32; UNIT] {
-        block[unit].map(|q| scale * f32::from(q as i8))
+    unsafe fn load<T: Vector>(step: &Self::Step, unit: usize, scale: f32) -> T {
+        // SAFETY: a unit has as many bytes.
+        unsafe { T::from_i8(step[unit].as_ptr(), scale) }
     }
 }
 
 /// `SINGLE` is how many units of lanes one direction takes at a time, beside the norm; `TILE` is how
 /// many directions are taken at a time where there are more, and `UNITS_OF_TILE` for how many units.
+///
+/// # Safety
+///
+/// The processor has the instruction set of the vector.
 #[inline(always)]
-fn panel<E: Element, const SINGLE: usize, const TILE: usize, const UNITS_OF_TILE: usize>(
+unsafe fn panel<E: Element, T: Vector, const SINGLE: usize, const TILE: usize, const UNITS_OF_TILE: usize>(
     rows: [Panel<'_>; 2],
     directions: &[&[Unit]],
     weights: Option<&[Unit]>,
     totals: [&mut Totals; 2],
 ) {
-    const BLOCKS: usize = CHUNK / BLOCK;
-    let values = rows.map(|row| E::blocks(row.values));
-    let scales = rows.map(|row| row.scales.as_chunks::<4>().0);
+    const STEPS: usize = CHUNK / LANES;
+    let values = [E::steps(rows[0].values), E::steps(rows[1].values)];
+    let scales = [rows[0].scales.as_chunks::<4>().0, rows[1].scales.as_chunks::<4>().0];
     let [one, other] = totals;
-    for first in (0..values[0].len()).step_by(BLOCKS) {
-        let end = values[0].len().min(first + BLOCKS);
+    for first in (0..values[0].len()).step_by(STEPS) {
+        let end = values[0].len().min(first + STEPS);
+        let of = first / SCALED_STEPS..end / SCALED_STEPS;
         let rows = Chunk::<E> {
-            values: values.map(|values| &values[first..end]),
-            scales: if E::SCALED { scales.map(|scales| &scales[first..end]) } else { [&[], &[]] },
+            values: [&values[0][first..end], &values[1][first..end]],
+            scales: match E::SCALED {
+                true => [&scales[0][of.clone()], &scales[1][of]],
+                false => [&[], &[]],
+            },
         };
+
+        let direction = [part(directions[0], first, end)];
+        // SAFETY of this and those below: so says this function.
         let ([[a], [b]], norms) = match weights {
-            None => rows.sums::<1, SINGLE, PLAIN>([part(directions[0], first, end)], &[]),
-            Some(weights) => {
-                rows.sums::<1, SINGLE, WEIGHTED>([part(directions[0], first, end)], part(weights, first, end))
-            }
+            None => unsafe { rows.sums::<T, 1, SINGLE, PLAIN>(direction, &[]) },
+            Some(weights) => unsafe {
+                rows.sums::<T, 1, SINGLE, WEIGHTED>(direction, part(weights, first, end))
+            },
         };
         one.dots[0] += f64::from(a);
         other.dots[0] += f64::from(b);
@@ -315,8 +385,11 @@ fn panel<E: Element, const SINGLE: usize, const TILE: usize, const UNITS_OF_TILE
 
         let (tiles, rest) = directions[1..].as_chunks::<TILE>();
         for (at, tile) in tiles.iter().enumerate() {
-            let (dots, _) =
-                rows.sums::<TILE, UNITS_OF_TILE, NONE>(from_fn(|of| part(tile[of], first, end)), &[]);
+            let mut parts = [part(tile[0], first, end); TILE];
+            for (of, units) in parts.iter_mut().zip(tile) {
+                *of = part(units, first, end);
+            }
+            let (dots, _) = unsafe { rows.sums::<T, TILE, UNITS_OF_TILE, NONE>(parts, &[]) };
             for (totals, dots) in [&mut *one, &mut *other].into_iter().zip(dots) {
                 totals.dots[1 + at * TILE..]
                     .iter_mut()
@@ -325,14 +398,15 @@ fn panel<E: Element, const SINGLE: usize, const TILE: usize, const UNITS_OF_TILE
             }
         }
         for (direction, at) in rest.iter().zip(1 + tiles.len() * TILE..) {
-            let ([[a], [b]], _) = rows.sums::<1, SINGLE, PLAIN>([part(direction, first, end)], &[]);
+            let direction = [part(direction, first, end)];
+            let ([[a], [b]], _) = unsafe { rows.sums::<T, 1, SINGLE, PLAIN>(direction, &[]) };
             one.dots[at] += f64::from(a);
             other.dots[at] += f64::from(b);
         }
     }
 }
 
-/// Returns some blocks of a direction.
+/// Returns some steps of a direction.
 #[inline(always)]
 fn part(units: &[Unit], first: usize, end: usize) -> &[[Unit; UNITS]] {
     units[first * UNITS..end * UNITS].as_chunks::<UNITS>().0
@@ -345,75 +419,88 @@ const WEIGHTED: u8 = 2;
 
 /// Two rows' part of one chunk, or of the beginning of one.
 struct Chunk<'a, E: Element> {
-    values: [&'a [E::Block]; 2],
+    values: [&'a [E::Step]; 2],
     scales: [&'a [[u8; 4]]; 2],
 }
 
 impl<E: Element> Chunk<'_, E> {
     /// Returns the inner products of both rows with `V` directions, and their squared norms, taking
     /// `U` units of lanes at a time.
+    ///
+    /// # Safety
+    ///
+    /// The processor has the instruction set of the vector.
     #[inline(always)]
-    fn sums<const V: usize, const U: usize, const NORM: u8>(
+    unsafe fn sums<T: Vector, const V: usize, const U: usize, const NORM: u8>(
         &self,
         directions: [&[[Unit; UNITS]]; V],
         weights: &[[Unit; UNITS]],
     ) -> ([[f32; V]; 2], [f32; 2]) {
-        let blocks = self.values[0].len();
+        let steps = self.values[0].len();
         // Known to be as long as the loop, so that nothing is checked inside.
-        let values = self.values.map(|values| &values[..blocks]);
-        let scales = if E::SCALED { self.scales.map(|scales| &scales[..blocks]) } else { self.scales };
-        let directions = directions.map(|direction| &direction[..blocks]);
-        let weights = if NORM == WEIGHTED { &weights[..blocks] } else { weights };
+        let values = [&self.values[0][..steps], &self.values[1][..steps]];
+        let mut directions = directions;
+        for direction in &mut directions {
+            *direction = &direction[..steps];
+        }
+        let weights = if NORM == WEIGHTED { &weights[..steps] } else { weights };
 
-        let mut dots = [[[[0.0f32; UNIT]; LANE_UNITS]; V]; 2];
-        let mut norms = [[[0.0f32; UNIT]; LANE_UNITS]; 2];
-        for lane in (0..LANE_UNITS).step_by(U) {
-            let mut dot = [[[[0.0f32; UNIT]; U]; V]; 2];
-            let mut norm = [[[0.0f32; UNIT]; U]; 2];
-            for block in 0..blocks {
-                let scale: [f32; 2] =
-                    from_fn(|row| if E::SCALED { f32::from_le_bytes(scales[row][block]) } else { 0.0 });
-                for half in 0..UNITS / LANE_UNITS {
-                    for u in 0..U {
-                        let unit = half * LANE_UNITS + lane + u;
-                        for row in 0..2 {
-                            let x = E::load(&values[row][block], unit, scale[row]);
-                            for v in 0..V {
-                                fma(&x, &directions[v][block][unit].0, &mut dot[row][v][u]);
-                            }
-                            if NORM == PLAIN {
-                                fma(&x, &x, &mut norm[row][u]);
-                            } else if NORM == WEIGHTED {
-                                let w = &weights[block][unit].0;
-                                let weighted: [f32; UNIT] = from_fn(|lane| x[lane] * w[lane]);
-                                fma(&weighted, &x, &mut norm[row][u]);
-                            }
+        let mut dots = [[[[0.0f32; UNIT]; UNITS]; V]; 2];
+        let mut norms = [[[0.0f32; UNIT]; UNITS]; 2];
+        for part in 0..UNITS / U {
+            // SAFETY of all below: so says this function.
+            let zero = unsafe { T::zero() };
+            let mut dot = [[[zero; U]; V]; 2];
+            let mut norm = [[zero; U]; 2];
+            for step in 0..steps {
+                for u in 0..U {
+                    let unit = part * U + u;
+                    for row in 0..2 {
+                        let scale = match E::SCALED {
+                            true => f32::from_le_bytes(self.scales[row][step / SCALED_STEPS]),
+                            false => 0.0,
+                        };
+                        let x = unsafe { E::load::<T>(&values[row][step], unit, scale) };
+                        for v in 0..V {
+                            let v_unit = &directions[v][step][unit].0;
+                            let y = unsafe { T::from_f32(v_unit.as_ptr().cast()) };
+                            dot[row][v][u] = unsafe { x.fma(y, dot[row][v][u]) };
+                        }
+                        if NORM == PLAIN {
+                            norm[row][u] = unsafe { x.fma(x, norm[row][u]) };
+                        } else if NORM == WEIGHTED {
+                            let w = unsafe { T::from_f32(weights[step][unit].0.as_ptr().cast()) };
+                            norm[row][u] = unsafe { x.mul(w).fma(x, norm[row][u]) };
                         }
                     }
                 }
             }
             for row in 0..2 {
-                for v in 0..V {
-                    dots[row][v][lane..lane + U].copy_from_slice(&dot[row][v]);
+                for u in 0..U {
+                    for v in 0..V {
+                        dots[row][v][part * U + u] = unsafe { dot[row][v][u].store() };
+                    }
+                    norms[row][part * U + u] = unsafe { norm[row][u].store() };
                 }
-                norms[row][lane..lane + U].copy_from_slice(&norm[row]);
             }
         }
-        (dots.map(|dots| dots.map(join)), norms.map(join))
-    }
-}
-
-#[inline(always)]
-fn fma(a: &[f32; UNIT], b: &[f32; UNIT], sum: &mut [f32; UNIT]) {
-    for lane in 0..UNIT {
-        sum[lane] = a[lane].mul_add(b[lane], sum[lane]);
+        let (mut joined, mut norm) = ([[0.0; V]; 2], [0.0; 2]);
+        for row in 0..2 {
+            for v in 0..V {
+                joined[row][v] = join(&dots[row][v]);
+            }
+            if NORM != NONE {
+                norm[row] = join(&norms[row]);
+            }
+        }
+        (joined, norm)
     }
 }
 
 /// Joins 64 lanes: 32 to 32, 16 to 16, and so on.
 #[inline(always)]
-fn join(lanes: [[f32; UNIT]; LANE_UNITS]) -> f32 {
-    let [mut a, mut b, c, d] = lanes;
+fn join(lanes: &[[f32; UNIT]; UNITS]) -> f32 {
+    let [mut a, mut b, c, d] = *lanes;
     for lane in 0..UNIT {
         a[lane] += c[lane];
         b[lane] += d[lane];
@@ -525,10 +612,12 @@ mod tests {
     #[test]
     fn every_f16_is_read_as_the_reference_reads_it() {
         let bytes: Vec<u8> = (0..=u16::MAX).flat_map(u16::to_le_bytes).collect();
-        for (at, block) in F16::blocks(&bytes).iter().enumerate() {
+        for (at, step) in F16::steps(&bytes).iter().enumerate() {
             for unit in 0..UNITS {
-                for (lane, x) in F16::load(block, unit, 0.0).iter().enumerate() {
-                    let wanted = crate::element::from_f16((at * BLOCK + unit * UNIT + lane) as u16);
+                // SAFETY: it needs no instruction set.
+                let numbers = unsafe { F16::load::<Plain>(step, unit, 0.0).store() };
+                for (lane, x) in numbers.iter().enumerate() {
+                    let wanted = crate::element::from_f16((at * LANES + unit * UNIT + lane) as u16);
                     assert!(x.to_bits() == wanted.to_bits() || x.is_nan() && wanted.is_nan(), "{wanted}");
                 }
             }

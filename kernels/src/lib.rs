@@ -25,6 +25,7 @@ mod gradients;
 mod random;
 mod safetensors;
 pub mod shard;
+mod vector;
 
 pub use align::{Alignment, Mode, PARTS, Score, Settings, Strata, align};
 pub use device::Device;

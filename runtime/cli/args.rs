@@ -86,6 +86,11 @@ pub(crate) enum Command {
         after_help = "Examples:\n  sswe report                     the last run, into report.html beside the store\n  sswe report 12 --out run12.html run 12\n  sswe report --out -             to standard output\n  sswe report --table             the curricula and cells of the last run's file, seeds pooled\n\nThe page needs no network and no script. It is read from the store and the stored log alone."
     )]
     Report(Report),
+    /// Rank gradients by how well they point where others do
+    #[command(
+        after_help = "Examples:\n  sswe align grads/ --against exam/             every gradient of a folder\n  sswe align grads/ --against exam/ --top 50     the best fifty\n  sswe align grads/ --save grads.shard --dtype int8   pack them, a quarter as large\n  sswe align grads.shard --against exam/ --strata strata.txt   the best stratum counts\n  sswe align grads.shard --against exam/ --output json\n\nGradients are safetensors files of `socratic.grad/1` (the keys of an adapter, one file a task), folders\nof them, or shards. The bits of a score are the same on every machine, with any number of threads.\n\nExit code: 0, or 1 when something cannot be read or compared."
+    )]
+    Align(Align),
     /// Draw the stages as a graph
     #[command(
         after_help = "Examples:\n  sswe graph --format svg > stages.svg\n  sswe graph --format dot | dot -Tpng > stages.png\n  sswe graph --format json"
@@ -343,6 +348,66 @@ pub(crate) struct Report {
     pub(crate) table: bool,
     /// How the table is printed
     #[arg(long, value_enum, default_value_t = Plain::Human, value_name = "FORM", requires = "table")]
+    pub(crate) output: Plain,
+}
+
+/// What a score is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AlignMode {
+    /// The cosine of the angle between both
+    Cosine,
+    /// The inner product
+    Dot,
+}
+
+/// What becomes of the scores of several strata.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Over {
+    /// The best counts
+    Max,
+    /// The mean counts
+    Mean,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Align {
+    /// The gradients to rank: a file or a folder
+    pub(crate) candidates: PathBuf,
+    /// The gradients to compare with: a file or a folder
+    #[arg(long, value_name = "VALIDATION", required_unless_present = "save")]
+    pub(crate) against: Option<PathBuf>,
+    /// What a score is
+    #[arg(long, value_enum, default_value_t = AlignMode::Cosine, value_name = "MODE")]
+    pub(crate) mode: AlignMode,
+    /// Read all gradients as f32, bf16, f16 or int8, whatever they are kept as
+    #[arg(long, value_name = "TYPE")]
+    pub(crate) dtype: Option<String>,
+    /// Print only the best
+    #[arg(long, value_name = "K")]
+    pub(crate) top: Option<usize>,
+    /// A file that says which stratum each validation gradient is of: NAME STRATUM on each line
+    #[arg(long, value_name = "FILE", requires = "against")]
+    pub(crate) strata: Option<PathBuf>,
+    /// What becomes of the scores of several strata
+    #[arg(long, value_enum, default_value_t = Over::Max, value_name = "HOW", requires = "strata")]
+    pub(crate) over: Over,
+    /// A gradient file whose numbers say how much each coordinate counts
+    #[arg(long, value_name = "FILE")]
+    pub(crate) precondition: Option<PathBuf>,
+    /// Take the mean of all candidates from each of them
+    #[arg(long)]
+    pub(crate) centre: bool,
+    /// Where sums are computed: auto, cpu or cuda:N; the scores are the same
+    #[arg(long, default_value = "auto", value_name = "DEVICE")]
+    pub(crate) device: String,
+    /// How many threads compute; without it, one for each processor
+    #[arg(long, short, value_name = "N")]
+    pub(crate) jobs: Option<NonZero<u32>>,
+    /// Write the candidates to this file, as one shard
+    #[arg(long, value_name = "FILE")]
+    pub(crate) save: Option<PathBuf>,
+    /// How the ranking is printed
+    #[arg(long, value_enum, default_value_t = Plain::Human, value_name = "FORM")]
     pub(crate) output: Plain,
 }
 

@@ -1,5 +1,6 @@
 //! One module for each command.
 
+pub(crate) mod align;
 mod artifacts;
 pub(crate) mod build;
 pub(crate) mod cache;

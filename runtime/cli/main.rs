@@ -70,6 +70,7 @@ fn run(args: Args) -> Result<u8, Failure> {
         Some(Command::Log(args)) => command::log::run(&args),
         Some(Command::Diff(args)) => command::diff::run(&args),
         Some(Command::Report(args)) => command::report::run(&args),
+        Some(Command::Align(args)) => command::align::run(&args),
         Some(Command::Graph(args)) => command::graph::run(&args),
         Some(Command::Explain(args)) => command::explain::run(&args),
         Some(Command::Cache(args)) => command::cache::run(&args),

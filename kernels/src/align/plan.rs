@@ -10,8 +10,10 @@ use crate::Gradients;
 pub(super) struct Plan {
     /// How many strata there are.
     pub(super) strata: usize,
-    /// The cell of each validation row.
+    /// The cell of each validation row: only those are numbered that have one.
     pub(super) cell: Vec<usize>,
+    /// How many cells there are.
+    pub(super) cells: usize,
     /// The cells of each direction, and how many rows they hold. The first is the mean of all rows.
     pub(super) directions: Vec<(Vec<usize>, u32)>,
     /// The directions that a score is made of.
@@ -26,19 +28,31 @@ impl Plan {
         let mut numbers: BTreeMap<&str, usize> = (0..validation.count()).map(|row| (label(row), 0)).collect();
         numbers.values_mut().enumerate().for_each(|(at, number)| *number = at);
         let strata = numbers.len();
-        let cell: Vec<usize> = (0..validation.count())
-            .map(|row| numbers[label(row)] * PARTS + part(validation.name(row)))
-            .collect();
-        let mut rows = vec![0u32; strata * PARTS];
+        let place = |row: usize| (numbers[label(row)], part(validation.name(row)));
+        let mut places: Vec<(usize, usize)> = (0..validation.count()).map(place).collect();
+        places.sort_unstable();
+        places.dedup();
+        let cell: Vec<usize> =
+            (0..validation.count()).map(|row| places.partition_point(|other| *other < place(row))).collect();
+        let mut rows = vec![0u32; places.len()];
         cell.iter().for_each(|cell| rows[*cell] += 1);
+        let cells: Vec<(usize, usize, u32)> =
+            places.iter().zip(rows).map(|((stratum, part), rows)| (*stratum, *part, rows)).collect();
 
-        let mut plan = Plan { strata, cell, directions: Vec::new(), base: Vec::new(), without: Vec::new() };
-        plan.add(&rows, 0..strata, None);
+        let mut plan = Plan {
+            strata,
+            cell,
+            cells: cells.len(),
+            directions: Vec::new(),
+            base: Vec::new(),
+            without: Vec::new(),
+        };
+        plan.add(&cells, 0..strata, None);
         let of = |plan: &mut Plan, without: Option<usize>| -> Vec<Option<usize>> {
             match settings.strata {
-                Strata::Whole => vec![plan.add(&rows, 0..strata, without)],
+                Strata::Whole => vec![plan.add(&cells, 0..strata, without)],
                 Strata::Max | Strata::Mean => {
-                    (0..strata).map(|stratum| plan.add(&rows, stratum..stratum + 1, without)).collect()
+                    (0..strata).map(|stratum| plan.add(&cells, stratum..stratum + 1, without)).collect()
                 }
             }
         };
@@ -54,13 +68,16 @@ impl Plan {
     }
 
     /// Adds the mean of some strata, perhaps without a part; returns its number, if it has a row.
-    fn add(&mut self, rows: &[u32], strata: std::ops::Range<usize>, without: Option<usize>) -> Option<usize> {
-        let cells: Vec<usize> = strata
-            .flat_map(|stratum| (0..PARTS).map(move |part| (stratum, part)))
-            .filter(|(stratum, part)| Some(*part) != without && rows[stratum * PARTS + part] > 0)
-            .map(|(stratum, part)| stratum * PARTS + part)
-            .collect();
-        let count = cells.iter().map(|cell| rows[*cell]).sum();
+    fn add(
+        &mut self,
+        cells: &[(usize, usize, u32)],
+        strata: std::ops::Range<usize>,
+        without: Option<usize>,
+    ) -> Option<usize> {
+        let of = cells.iter().enumerate();
+        let of = of.filter(|(_, (stratum, part, _))| strata.contains(stratum) && Some(*part) != without);
+        let (cells, rows): (Vec<usize>, Vec<u32>) = of.map(|(cell, (.., rows))| (cell, *rows)).unzip();
+        let count = rows.iter().sum();
         if count == 0 {
             return None;
         }

@@ -22,8 +22,9 @@ const SLAB: usize = 64 << 20;
 /// Bytes of all candidates in a slab, where they are read twice.
 const READ_TWICE: usize = 128 << 20;
 
-/// Panels of a row that follow each other, for each direction that is held meanwhile.
-const AHEAD: usize = 16;
+/// Panels that follow each other in a row, divided by the directions: with two rows' own bytes, the
+/// directions' must stay in the second cache until the next two rows come.
+const AHEAD: usize = 4;
 
 const UNITS: usize = PANEL / UNIT;
 
@@ -67,6 +68,14 @@ struct Slab {
     /// Multiplied with the weights; empty where there are none.
     folded: Vec<Unit>,
     weights: Vec<Unit>,
+}
+
+/// What a thread that makes directions writes into, again and again.
+#[derive(Default)]
+struct Room {
+    scratch: Vec<u8>,
+    cells: Vec<[f64; UNIT]>,
+    sums: Vec<[f64; UNIT]>,
 }
 
 impl<'a> Run<'a> {
@@ -149,18 +158,17 @@ impl<'a> Run<'a> {
             weights: vec![Unit::default(); of_weights],
         };
         let parts: Vec<_> = slab.plain.chunks_mut(self.count * UNITS).enumerate().collect();
-        each(self.threads, parts, |(panel, units)| {
+        each(self.threads, parts, Room::default, |room, (panel, units)| {
             let first = from + panel * PANEL;
-            self.directions_of_panel(first, to.min(first + PANEL), units)
+            self.directions_of_panel(first, to.min(first + PANEL), units, room)
         })?;
         if let Some(weights) = self.weights {
             let parts = slab.folded.chunks_mut(self.count * UNITS).zip(slab.plain.chunks(self.count * UNITS));
             let parts = parts.zip(slab.weights.chunks_mut(UNITS)).enumerate().collect();
-            each(self.threads, parts, |(panel, ((folded, plain), own))| {
+            each(self.threads, parts, Vec::new, |scratch, (panel, ((folded, plain), own))| {
                 let first = from + panel * PANEL;
-                let mut scratch = Vec::new();
                 let to = to.min(first + PANEL);
-                let (dtype, panel) = weights.panel(0, first, to, None, &mut scratch)?;
+                let (dtype, panel) = weights.panel(0, first, to, None, scratch)?;
                 let values = crate::gradients::decode(dtype, to - first, panel);
                 if values.iter().any(|w| !(w.is_finite() && *w >= 0.0)) {
                     return Err(Error::Unusable {
@@ -182,11 +190,19 @@ impl<'a> Run<'a> {
         Ok(slab)
     }
 
-    fn directions_of_panel(&self, from: usize, to: usize, units: &mut [Unit]) -> Result<(), Error> {
-        let mut scratch = Vec::new();
-        let mut cells = vec![[0.0f64; UNIT]; (self.plan.strata * super::PARTS) * UNITS];
+    fn directions_of_panel(
+        &self,
+        from: usize,
+        to: usize,
+        units: &mut [Unit],
+        room: &mut Room,
+    ) -> Result<(), Error> {
+        let Room { scratch, cells, sums } = room;
+        cells.clear();
+        cells.resize(self.plan.cells * UNITS, [0.0; UNIT]);
+        sums.resize(UNITS, [0.0; UNIT]);
         for (row, cell) in self.plan.cell.iter().enumerate() {
-            let (dtype, panel) = self.validation.panel(row, from, to, self.dtype, &mut scratch)?;
+            let (dtype, panel) = self.validation.panel(row, from, to, self.dtype, scratch)?;
             fast::accumulate(self.isa, dtype, panel, &mut cells[cell * UNITS..][..UNITS]);
             if !self.pointing[row].load(Ordering::Relaxed)
                 && crate::gradients::decode(dtype, to - from, panel).iter().any(|x| *x != 0.0)
@@ -196,25 +212,19 @@ impl<'a> Run<'a> {
             self.validation.release(row, from, to);
         }
         let (means, of_candidates) = units.split_at_mut(self.plan.directions.len() * UNITS);
-        let mut sums = vec![[0.0f64; UNIT]; UNITS];
         for ((of, count), into) in self.plan.directions.iter().zip(means.chunks_mut(UNITS)) {
-            sums.fill([0.0; UNIT]);
-            for cell in of {
-                for (sums, cell) in sums.iter_mut().zip(&cells[cell * UNITS..][..UNITS]) {
-                    sums.iter_mut().zip(cell).for_each(|(sum, x)| *sum += x);
-                }
-            }
-            divide(&sums, *count, into);
+            fast::mean(self.isa, cells, of, *count, sums, into);
         }
         if self.centre {
-            sums.fill([0.0; UNIT]);
+            cells.clear();
+            cells.resize(UNITS, [0.0; UNIT]);
             let mut count = 0;
             for row in (0..self.candidates.count()).filter(|row| self.in_mean[*row]) {
-                let (dtype, panel) = self.candidates.panel(row, from, to, self.dtype, &mut scratch)?;
-                fast::accumulate(self.isa, dtype, panel, &mut sums);
+                let (dtype, panel) = self.candidates.panel(row, from, to, self.dtype, scratch)?;
+                fast::accumulate(self.isa, dtype, panel, cells);
                 count += 1;
             }
-            divide(&sums, count.max(1), of_candidates);
+            fast::mean(self.isa, cells, &[0], count.max(1), sums, of_candidates);
         }
         Ok(())
     }
@@ -233,10 +243,15 @@ impl<'a> Run<'a> {
                 fast::add(self.isa, Dtype::F32, [row, row], &[other], weights, [&mut *totals, &mut unused]);
             }
         };
-        let Ok(()) = each(self.threads, parts, |(direction, totals)| {
-            add(direction, totals, weights);
-            Ok::<(), std::convert::Infallible>(())
-        });
+        let Ok(()) = each(
+            self.threads,
+            parts,
+            || (),
+            |(), (direction, totals)| {
+                add(direction, totals, weights);
+                Ok::<(), std::convert::Infallible>(())
+            },
+        );
         add(0, &mut whole[0], false);
     }
 
@@ -246,8 +261,8 @@ impl<'a> Run<'a> {
         let share = rows.len().div_ceil(self.threads).next_multiple_of(2).max(2);
         let parts: Vec<_> = rows.chunks_mut(share).enumerate().collect();
         let ahead = (AHEAD / self.count).max(1);
-        each(self.threads, parts, |(part, rows)| {
-            let (mut one, mut other) = (Vec::new(), Vec::new());
+        each(self.threads, parts, Default::default, |scratch: &mut [Vec<u8>; 2], (part, rows)| {
+            let [one, other] = scratch;
             let mut directions: Vec<&[Unit]> = Vec::with_capacity(self.count);
             for panels in (0..slab.panels()).step_by(ahead) {
                 let panels = panels..slab.panels().min(panels + ahead);
@@ -263,9 +278,8 @@ impl<'a> Run<'a> {
                     let second = (first + 1).min(self.candidates.count() - 1);
                     for panel in panels.clone() {
                         let (from, to) = slab.columns(panel);
-                        let (dtype, x) = self.candidates.panel(first, from, to, self.dtype, &mut one)?;
-                        let (other_dtype, y) =
-                            self.candidates.panel(second, from, to, self.dtype, &mut other)?;
+                        let (dtype, x) = self.candidates.panel(first, from, to, self.dtype, one)?;
+                        let (other_dtype, y) = self.candidates.panel(second, from, to, self.dtype, other)?;
                         directions.clear();
                         directions.extend((0..self.count).map(|direction| {
                             slab.direction(slab.multiplied(), self.count, panel, direction)
@@ -301,14 +315,13 @@ impl<'a> Run<'a> {
         let mut finite = vec![false; self.candidates.count()];
         let zeros = vec![Unit::default(); UNITS];
         let parts: Vec<_> = finite.iter_mut().enumerate().collect();
-        each(self.threads, parts, |(row, is_finite)| {
-            let mut scratch = Vec::new();
+        each(self.threads, parts, Vec::new, |scratch, (row, is_finite)| {
             let mut totals = Totals { dots: vec![0.0], norm2: 0.0 };
             let mut unused = totals.clone();
             let end = width(self.candidates.dim());
             for from in (0..end).step_by(PANEL) {
                 let to = end.min(from + PANEL);
-                let (dtype, panel) = self.candidates.panel(row, from, to, self.dtype, &mut scratch)?;
+                let (dtype, panel) = self.candidates.panel(row, from, to, self.dtype, scratch)?;
                 let zeros = &zeros[..(to - from) / UNIT];
                 fast::add(self.isa, dtype, [panel; 2], &[zeros], None, [&mut totals, &mut unused]);
             }
@@ -346,26 +359,23 @@ impl Slab {
     }
 }
 
-fn divide(sums: &[[f64; UNIT]], count: u32, into: &mut [Unit]) {
-    for (sums, into) in sums.iter().zip(into) {
-        into.0 = sums.map(|sum| (sum / f64::from(count)) as f32);
-    }
-}
-
 fn fill(units: &mut [Unit], values: &[f32]) {
     for (unit, values) in units.iter_mut().zip(values.chunks(UNIT)) {
         unit.0[..values.len()].copy_from_slice(values);
     }
 }
 
-/// Does each part, on so many threads; returns the error of the first part that has one.
-fn each<P: Send, E: Send>(
+/// Does each part, on so many threads, each of which has room of its own; returns the error of the
+/// first part that has one.
+fn each<P: Send, R, E: Send>(
     threads: usize,
     parts: Vec<P>,
-    work: impl Fn(P) -> Result<(), E> + Sync,
+    room: impl Fn() -> R + Sync,
+    work: impl Fn(&mut R, P) -> Result<(), E> + Sync,
 ) -> Result<(), E> {
     if threads.min(parts.len()) <= 1 {
-        return parts.into_iter().try_for_each(work);
+        let mut room = room();
+        return parts.into_iter().try_for_each(|part| work(&mut room, part));
     }
     let helpers = threads.min(parts.len()) - 1;
     let parts = Mutex::new(parts.into_iter().enumerate());
@@ -378,10 +388,11 @@ fn each<P: Send, E: Send>(
         }
     };
     let run = || {
+        let mut room = room();
         loop {
             let next = parts.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next();
             let Some((at, part)) = next else { return };
-            if let Err(error) = work(part) {
+            if let Err(error) = work(&mut room, part) {
                 lock(&failed, (at, error));
                 return;
             }

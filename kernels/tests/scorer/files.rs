@@ -247,3 +247,41 @@ fn what_an_index_names_must_be_there() {
     let error = Gradients::open(folder.as_ref(), false).unwrap_err().to_string();
     assert!(error.contains("index.jsonl: line 1"), "{error}");
 }
+
+/// A gigabyte of rows, most of it holes, which read as zeros.
+#[test]
+#[cfg(target_os = "linux")]
+fn rows_may_be_larger_than_memory() {
+    use std::{
+        io::{Seek as _, SeekFrom, Write as _},
+        sync::atomic::{AtomicU64, Ordering},
+    };
+    const DIM: usize = 64 << 20;
+    let folder = Folder::new();
+    for at in 0..4u64 {
+        let path = folder.path(&format!("{at}.safetensors"));
+        let header = format!(r#"{{"w":{{"dtype":"F32","shape":[{DIM}],"data_offsets":[0,{}]}}}}"#, DIM * 4);
+        let mut file = fs::File::create(&path).unwrap();
+        file.write_all(&(header.len() as u64).to_le_bytes()).unwrap();
+        file.write_all(header.as_bytes()).unwrap();
+        let begin = file.stream_position().unwrap();
+        file.set_len(begin + 4 * DIM as u64).unwrap();
+        // One number each, in different places but for the first two rows.
+        file.seek(SeekFrom::Start(begin + (at.max(1) * 60_000_000))).unwrap();
+        file.write_all(&1.0f32.to_le_bytes()).unwrap();
+    }
+    let all = Gradients::open(folder.as_ref(), false).unwrap();
+    let one = Gradients::open(&folder.path("0.safetensors"), false).unwrap();
+    let most = AtomicU64::new(0);
+    let watch = |_: f64| {
+        let pages = fs::read_to_string("/proc/self/statm").unwrap();
+        let resident = pages.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096;
+        most.fetch_max(resident, Ordering::Relaxed);
+    };
+    let found = align(&all, &one, &[], &Settings::default(), &watch).unwrap();
+    let scores: Vec<f64> = found.scores.iter().map(|score| score.score.unwrap()).collect();
+    assert_eq!(scores, [1.0, 1.0, 0.0, 0.0]);
+    let most = most.into_inner() >> 20;
+    println!("{most} MiB of {} were resident", all.bytes() >> 20);
+    assert!(most < 512, "{most} MiB were resident");
+}

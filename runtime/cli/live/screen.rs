@@ -197,8 +197,12 @@ fn write(text: &str) {
 
 /// Returns whether lines may be drawn over: a terminal that can, and no log that keeps every frame.
 fn is_live(sinks: Sinks) -> bool {
+    can_be_drawn_over() && !(sinks.json && std::io::stdout().is_terminal())
+}
+
+/// Returns whether standard error is a terminal whose lines can be drawn over.
+pub(super) fn can_be_drawn_over() -> bool {
     let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let is_able = std::env::var_os("TERM").is_some_and(|term| term != "dumb" && !term.is_empty());
-    let shares = sinks.json && std::io::stdout().is_terminal();
-    std::io::stderr().is_terminal() && is_able && !set("CI") && !shares
+    std::io::stderr().is_terminal() && is_able && !set("CI")
 }

@@ -78,12 +78,11 @@ impl Run<'_> {
         step: &(dyn Fn(usize) + Sync),
     ) -> Result<(), Error> {
         let parts = rows.iter().zip(into.chunks_exact_mut(dtype.row_bytes(numbers.len()))).collect();
-        each(self.threads, parts, |(row, into)| {
+        each(self.threads, parts, Vec::new, |scratch, (row, into)| {
             let (values, scales) = into.split_at_mut(numbers.len() * dtype.size());
-            let mut scratch = Vec::new();
             for at in numbers.clone().step_by(PANEL) {
                 let (from, to) = slab.columns(at / PANEL);
-                let (_, panel) = self.candidates.panel(*row, from, to, self.dtype, &mut scratch)?;
+                let (_, panel) = self.candidates.panel(*row, from, to, self.dtype, scratch)?;
                 let at = at - numbers.start;
                 values[at * dtype.size()..][..panel.values.len()].copy_from_slice(panel.values);
                 if dtype == Dtype::Int8 {
