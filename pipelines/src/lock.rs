@@ -399,8 +399,8 @@ mod tests {
             sha256: sha256.clone(),
             file: format!("{name}-1.0-py3-none-any.whl"),
         };
-        let mut pins = Pins::default();
-        pins.python = Some(PythonPin { version: "3.11.7".to_owned(), library: "cd".repeat(32) });
+        let python = PythonPin { version: "3.11.7".to_owned(), library: "cd".repeat(32) };
+        let mut pins = Pins { python: Some(python), ..Pins::default() };
         let archive = Archive { sha256: sha256.clone(), file: "toolz-1.0.0.tar.gz".to_owned() };
         pins.sdists.insert(("toolz".to_owned(), "1.0.0".to_owned()), archive);
         pins.commits.insert(("./a folder%".to_owned(), "v1".to_owned()), "0f".repeat(20));

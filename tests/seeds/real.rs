@@ -35,7 +35,7 @@ fn real_packages_have_suites_that_can_be_trusted() {
     let walls: BTreeMap<String, f64> = run
         .json_lines()
         .into_iter()
-        .filter(|line| line["kind"] == "stage.finished")
+        .filter(|line| line["kind"] == "item.finished")
         .filter_map(|line| Some((line["stage"].as_str()?.to_owned(), line["wall_s"].as_f64()?)))
         .collect();
 
