@@ -8,5 +8,6 @@ mod curriculum;
 mod examples;
 mod language;
 mod mutation;
+mod seeds;
 mod support;
 mod tidy;

@@ -128,7 +128,7 @@ fn bench(tree: &Arc<Tree>, command: &str) -> Bench {
         command: command.to_owned(),
         limits: Limits::default(),
         network: false,
-        site: vec![],
+        site: None,
         trusted: vec![],
         packages: true,
     }

@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 
 pub use gradient::{GradientHead, decode_gradient, encode_gradient};
 pub use judged::{Evaluation, Scored, Scores, Selected, Selection, Verdict};
-pub use repo::{Env, Function, KnownStatus, KnownTest, Limits, Repo, Suite};
+pub use repo::{Env, Function, KnownStatus, KnownTest, Limits, Package, Repo, Suite};
 pub(crate) use task::LOOPS;
 pub use task::{Covered, Failure, Observed, Plant, Task};
 pub use test::{Frame, Raised, Status, TestResult};

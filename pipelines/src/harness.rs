@@ -8,7 +8,6 @@
 
 mod command;
 mod measure;
-mod python;
 mod server;
 mod wire;
 
@@ -21,9 +20,8 @@ use std::{
 
 use tokio::sync::{OnceCell, Semaphore};
 
-pub use python::Python;
-
 use crate::artifact::{Limits, Raised, TestResult, Tree};
+pub use crate::python::Python;
 use measure::Baseline;
 use server::Server;
 
@@ -42,8 +40,8 @@ pub struct Bench {
     pub network: bool,
     /// Whether code may use the packages that are installed for the interpreter.
     pub packages: bool,
-    /// Folders with further packages.
-    pub site: Vec<PathBuf>,
+    /// A folder of the host with further packages, shown at one place in every sandbox.
+    pub site: Option<PathBuf>,
     /// The tests that are known to pass on the clean tree; empty where none is known yet.
     pub trusted: Vec<String>,
 }

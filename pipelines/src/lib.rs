@@ -2,9 +2,11 @@
 
 pub mod artifact;
 mod diff;
+pub mod fetch;
 pub mod harness;
 mod judge;
 pub mod library;
+pub mod lock;
 pub mod overlap;
 mod pipeline;
 mod planting;
@@ -18,3 +20,4 @@ pub mod statistics;
 pub mod summary;
 
 pub use pipeline::Pipeline;
+pub use python::Python;

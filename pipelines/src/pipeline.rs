@@ -1,5 +1,6 @@
 //! What each stage does: one match, from the kind of a stage to the module of its name.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use sswe_cache::{Digest, Fields};
@@ -7,8 +8,10 @@ use sswe_compiler::plan::{Shape, Stage, StageKind};
 use sswe_engine::{Context, Declaration, Fault, Inputs, Item, Made, Work};
 use tokio::sync::OnceCell;
 
-use crate::artifact::{Env, Limits, Suite, Tree};
-use crate::harness::{self, Ask, Bench, Harness, Report, Trouble};
+use crate::artifact::{Env, Limits, Package, Suite, Tree};
+use crate::fetch::Fetch;
+use crate::harness::{Ask, Bench, Harness, Report, Trouble};
+use crate::lock::{Pins, PythonPin};
 use crate::python::Python;
 use crate::shelf::{Shelf, Shelved, Wanted};
 use crate::{setting, stage};
@@ -28,26 +31,69 @@ pub struct Pipeline {
 /// What stages share while they run.
 #[derive(Debug)]
 pub(crate) struct Tools {
-    pub(crate) python: Python,
     pub(crate) shelf: Shelf,
+    pub(crate) pins: Pins,
+    pub(crate) fetch: Arc<Fetch>,
+    python: OnceCell<(Python, PythonPin)>,
     harness: OnceCell<Harness>,
 }
 
 impl Pipeline {
-    /// Makes the stages; they will use the `python3` of the search path.
-    pub fn new() -> Pipeline {
-        let python = Python::default();
-        Pipeline { tools: Tools { python, shelf: Shelf::default(), harness: OnceCell::new() } }
+    /// Makes the stages; they use the `python3` of the search path, which must be the pinned one, and take from
+    /// outside what is pinned, through `fetch`.
+    pub fn new(pins: Pins, fetch: Arc<Fetch>) -> Pipeline {
+        let (python, harness) = (OnceCell::new(), OnceCell::new());
+        Pipeline { tools: Tools { shelf: Shelf::default(), pins, fetch, python, harness } }
     }
-}
 
-impl Default for Pipeline {
-    fn default() -> Pipeline {
-        Pipeline::new()
+    /// Makes the stages as they are where nothing can be fetched: to look at a plan.
+    pub fn to_look_at(pins: Pins) -> Pipeline {
+        let here = std::path::Path::new(".");
+        Pipeline::new(pins, Arc::new(Fetch::new(here, here, "the lock file", true)))
     }
 }
 
 impl Tools {
+    /// Returns the interpreter, which is the pinned one where one is pinned.
+    async fn python(&self) -> Result<&(Python, PythonPin), Fault> {
+        let find = || async {
+            let python = Python::find("python3").await.map_err(Fault::Failed)?;
+            let asked = python.clone();
+            let library = stage::blocking(move || asked.library_digest()).await?.map_err(Fault::Failed)?;
+            let found = PythonPin { version: python.version.clone(), library: library.to_string() };
+            match &self.pins.python {
+                Some(pin) if *pin != found => {
+                    let here = match pin.version == found.version {
+                        true => "has another standard library".to_owned(),
+                        false => format!("is {}", found.version),
+                    };
+                    Err(Fault::Failed(format!(
+                        "Python {} is pinned, but `{}` {here}: put the pinned one first on the search path, or take \
+                         this one with `sswe lock --update python`",
+                        pin.version,
+                        python.program.display()
+                    )))
+                }
+                _ => Ok((python, found)),
+            }
+        };
+        self.python.get_or_try_init(find).await
+    }
+
+    /// Returns what identifies the interpreter.
+    pub(crate) async fn python_pin(&self) -> Result<&PythonPin, Fault> {
+        Ok(&self.python().await?.1)
+    }
+
+    /// Returns the folder of the packages of an environment; none where it has none.
+    pub(crate) async fn site(&self, env: &Env) -> Result<Option<PathBuf>, Fault> {
+        if env.packages.is_empty() {
+            return Ok(None);
+        }
+        let (fetch, packages) = (self.fetch.clone(), env.packages.clone());
+        Ok(Some(stage::blocking(move || fetch.site(&packages)).await??))
+    }
+
     /// Runs tests of a repository whose suite is known.
     pub(crate) async fn measure(&self, repo: &Shelved, ask: Ask) -> Result<Report, Fault> {
         self.measure_raw(&repo.digest, &repo.files, &repo.env, &repo.suite, ask).await
@@ -62,19 +108,19 @@ impl Tools {
         suite: &Suite,
         ask: Ask,
     ) -> Result<Report, Fault> {
-        let found = self.python.version().map_err(Fault::Failed)?;
-        if found != env.python {
+        let (python, found) = self.python().await?;
+        if found.version != env.python || found.library != env.library {
             return Err(Fault::Infra(format!(
-                "this repository was prepared for Python {}, and {found} is here now: build its `env` again",
-                env.python
+                "this repository was prepared for Python {}, and another one ({}) is here now: build its `env` again",
+                env.python, found.version
             )));
         }
         let Limits { cpus, memory, wall_ms, pids, output, files: most } = &suite.limits;
         let mut id = Fields::new("sswe.bench.v1");
         id.digest("repo", digest).text("command", &suite.command).number("network", suite.network.into());
-        env.packages.iter().for_each(|package| {
-            id.text("package", package);
-        });
+        for Package { name, version, sha256, file: _ } in &env.packages {
+            id.text("package", name).text("version", version).text("sha256", sha256);
+        }
         id.number("cpus", (*cpus).into()).number("memory", *memory).number("wall", *wall_ms);
         id.number("pids", (*pids).into()).number("output", *output).number("files", *most);
         let bench = Bench {
@@ -83,17 +129,16 @@ impl Tools {
             command: suite.command.clone(),
             limits: suite.limits.clone(),
             network: suite.network,
-            site: Vec::new(),
+            site: self.site(env).await?,
             trusted: suite.trusted().map(str::to_owned).collect(),
-            packages: !env.packages.is_empty() || suite.command.contains("pytest"),
+            // What is installed here besides is not there elsewhere.
+            packages: false,
         };
-        let program = &self.python.facts().map_err(Fault::Failed)?.path;
         let start = || async {
-            let python = harness::Python::find(program).await?;
             let jobs = std::thread::available_parallelism().map_or(1, usize::from);
-            Ok(Harness::new(python, jobs, WARM))
+            Harness::new(python.clone(), jobs, WARM)
         };
-        let harness = self.harness.get_or_try_init(start).await.map_err(fault)?;
+        let harness = self.harness.get_or_init(start).await;
         harness.measure(&bench, ask).await.map_err(fault)
     }
 }
@@ -124,19 +169,9 @@ impl Work for Pipeline {
             StageKind::Evaluate => (3, &["evaluation"]),
             StageKind::Stop => (1, &["decision"]),
         };
-        // What else runs tests reads the environment that `env` gives.
-        let tools = match stage.kind {
-            StageKind::Env => {
-                let python = &self.tools.python;
-                let packages = setting::words(stage, "packages").unwrap_or_default();
-                let packages = packages
-                    .iter()
-                    .map(|name| (format!("package {name}"), python.package(name).unwrap_or_default()));
-                let version = ("python".to_owned(), python.version().unwrap_or_default());
-                std::iter::once(version).chain(packages).collect()
-            }
-            _ => Vec::new(),
-        };
+        // As they are pinned, so that nothing is asked where nothing runs. What else runs tests reads the
+        // environment that `env` gives.
+        let tools = self.tools.pins.tools(stage);
         Declaration { version, tools, ports: ports.to_vec() }
     }
 
@@ -172,8 +207,8 @@ impl Work for Pipeline {
     async fn run(&self, context: Context) -> Result<Made, Fault> {
         let (context, tools) = (&context, &self.tools);
         match context.stage().kind {
-            StageKind::Pin => stage::pin::run(context).await,
-            StageKind::Env => stage::env::run(context, &tools.python).await,
+            StageKind::Pin => stage::pin::run(context, tools).await,
+            StageKind::Env => stage::env::run(context, tools).await,
             StageKind::Baseline => stage::baseline::run(context, tools).await,
             StageKind::Tasks => stage::tasks::run(context, tools, Wanted::Balanced).await,
             StageKind::Bootstrap => stage::tasks::run(context, tools, Wanted::Generic).await,

@@ -1,47 +1,61 @@
 //! The Python that tests run with.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::{Arc, OnceLock};
+use std::process::Stdio;
 
 use serde::Deserialize;
 use sswe_cache::{Digest, Fields};
 
-/// What Python says of itself.
-const PROBE: &str = "import sys, json, sysconfig
-print(json.dumps({'path': sys.executable, 'version': sys.version.replace(chr(10), ' '),
- 'library': sysconfig.get_paths()['stdlib'], 'sites': [p for p in sys.path if p.endswith('-packages')]}))";
-
-/// A Python that is asked about itself once, when someone wants to know.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Python {
-    known: Arc<OnceLock<Result<Facts, String>>>,
+/// An interpreter, and what a sandbox has to show of the host for it to run.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Python {
+    /// Where it is.
+    pub program: PathBuf,
+    /// Its version, such as `3.11.7`.
+    pub version: String,
+    /// The folder of its standard library.
+    pub library: PathBuf,
+    /// The folders that it needs.
+    pub readable: Vec<PathBuf>,
 }
 
-/// What is known of it.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Facts {
-    /// The program itself.
-    pub(crate) path: PathBuf,
-    version: String,
-    library: PathBuf,
-    sites: Vec<PathBuf>,
-}
+const QUESTION: &str = "
+import json, os, sys, sysconfig
+paths = {sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix, sysconfig.get_paths()['stdlib']}
+paths.add(os.path.dirname(os.path.dirname(os.path.realpath(sys.executable))))
+paths.update(path for path in sys.path[1:] if os.path.exists(path))
+print(json.dumps({'program': sys.executable, 'version': sys.version.split()[0],
+    'library': sysconfig.get_paths()['stdlib'], 'readable': sorted(paths)}))
+";
 
 impl Python {
-    /// Returns what is known of it.
-    pub(crate) fn facts(&self) -> Result<&Facts, String> {
-        self.known.get_or_init(probe).as_ref().map_err(Clone::clone)
-    }
-
-    /// Returns its version, with the build that it comes from.
-    pub(crate) fn version(&self) -> Result<String, String> {
-        Ok(self.facts()?.version.clone())
+    /// Finds the interpreter of that name or path: `python3` for the first one in `PATH`. The error says what
+    /// to do about it.
+    pub async fn find(name: impl AsRef<Path>) -> Result<Python, String> {
+        let name = name.as_ref();
+        let mut command = tokio::process::Command::new(name);
+        command.args(["-s", "-c", QUESTION]).stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+        command.env_remove("PYTHONPATH").env_remove("PYTHONHOME");
+        let refused = |why: String| {
+            format!(
+                "`{}` is no Python that can be used: {why}; install Python 3.9 or later, so that `python3` is on the \
+                 search path",
+                name.display()
+            )
+        };
+        let output = command.output().await.map_err(|error| refused(error.to_string()))?;
+        let python: Python =
+            serde_json::from_slice(&output.stdout).map_err(|_| refused("it gave no answer".to_owned()))?;
+        let mut numbers = python.version.split('.').map_while(|part| part.parse::<u32>().ok());
+        match (numbers.next(), numbers.next()) {
+            (Some(3), Some(9..)) => Ok(python),
+            _ => Err(refused(format!("found version {}", python.version))),
+        }
     }
 
     /// Returns the digest of its standard library: the names and bytes of its source files.
-    pub(crate) fn library_digest(&self) -> Result<Digest, String> {
-        let root = &self.facts()?.library;
+    pub fn library_digest(&self) -> Result<Digest, String> {
+        let root = &self.library;
         let mut files = Vec::new();
         collect(root, &mut files).map_err(|error| format!("{}: {error}", root.display()))?;
         files.sort();
@@ -53,40 +67,6 @@ impl Python {
         }
         Ok(fields.finish())
     }
-
-    /// Returns an installed package with its version, by the name that `pip` has for it.
-    pub(crate) fn package(&self, name: &str) -> Option<String> {
-        let facts = self.facts().ok()?;
-        let bare = name.split(['=', '<', '>', '~', '!', '[', ' ']).next().unwrap_or(name);
-        let plain = |text: &str| text.to_lowercase().replace(['-', '.'], "_");
-        let wanted = plain(bare);
-        let entries = facts.sites.iter().filter_map(|site| std::fs::read_dir(site).ok()).flatten().flatten();
-        let mut found: Vec<String> = entries
-            .filter_map(|entry| {
-                let file = entry.file_name().to_string_lossy().into_owned();
-                let stem = file.strip_suffix(".dist-info").or_else(|| file.strip_suffix(".egg-info"))?;
-                let (package, version) = stem.split_once('-').unwrap_or((stem, ""));
-                (plain(package) == wanted).then(|| format!("{bare}=={version}"))
-            })
-            .collect();
-        found.sort();
-        found.into_iter().next()
-    }
-}
-
-fn probe() -> Result<Facts, String> {
-    let found = Command::new("python3").args(["-c", PROBE]).output();
-    let remedy = "install Python 3.9 or newer, so that `python3` is on the search path";
-    let output = found.map_err(|error| format!("`python3` cannot be started: {error}; {remedy}"))?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        return Err(format!(
-            "`python3` does not work: {}; {remedy}",
-            said.lines().last().unwrap_or_default()
-        ));
-    }
-    serde_json::from_slice(&output.stdout)
-        .map_err(|error| format!("`python3` does not say what it is: {error}"))
 }
 
 /// Collects source files; what was installed beside the library, and tests of its own, are no part of it.

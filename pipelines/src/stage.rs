@@ -20,6 +20,12 @@ use sswe_cache::Digest;
 use sswe_engine::{Context, Entry, Fault};
 
 use crate::artifact;
+use crate::lock::Need;
+
+/// Makes the fault of something that no line of the lock pins.
+pub(crate) fn unpinned(need: &Need) -> Fault {
+    Fault::Failed(format!("`{need}` is not pinned: run `sswe lock`"))
+}
 
 /// Computes on a thread of its own: the engine's goes on with other items meanwhile.
 pub(crate) async fn blocking<T: Send + 'static>(

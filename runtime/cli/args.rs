@@ -63,7 +63,7 @@ pub(crate) enum Command {
     Plan(Plan),
     /// Run what the store cannot answer
     #[command(
-        after_help = "Examples:\n  sswe build                        the file of this folder\n  sswe build --profile smoke        as that profile changes it\n  sswe build --until main/r1/solve  this stage and what it needs\n  sswe build --round 1              one round and what it needs\n  sswe build --keep-going           go on with what does not need a stage that failed\n  sswe build --output json          every event, one object a line\n  sswe build next.plan              a plan that `sswe plan --save` wrote, and nothing else\n\nCtrl-C finishes the items that run, and keeps them; a second one ends them at once.\n\nExit code: 0 when everything is there, 1 when the file has errors, 3 when a stage failed, 4 when a\nbudget is used up, 6 when --offline and something is missing, 130 when interrupted. Whatever ran\nbefore is kept: the next build goes on there."
+        after_help = "Examples:\n  sswe build                        the file of this folder\n  sswe build --profile smoke        as that profile changes it\n  sswe build --until main/r1/solve  this stage and what it needs\n  sswe build --round 1              one round and what it needs\n  sswe build --keep-going           go on with what does not need a stage that failed\n  sswe build --output json          every event, one object a line\n  sswe build next.plan              a plan that `sswe plan --save` wrote, and nothing else\n\nCtrl-C finishes the items that run, and keeps them; a second one ends them at once.\n\nExit code: 0 when everything is there, 1 when the file has errors, 3 when a stage failed, 4 when a\nbudget is used up, 5 when --locked and the lock lacks a pin, 6 when --offline and something is missing, 130 when interrupted. Whatever ran\nbefore is kept: the next build goes on there."
     )]
     Build(Build),
     /// Say why a stage or an item runs, or ran
@@ -101,6 +101,11 @@ pub(crate) enum Command {
         after_help = "Examples:\n  sswe explain E0204\n  sswe explain gate-order\n  sswe explain stable.runs\n  sswe explain score\n  sswe explain --list"
     )]
     Explain(Explain),
+    /// Pin what a file takes from outside: archives, commits, packages, the interpreter
+    #[command(
+        after_help = "Examples:\n  sswe lock                    pin what is missing, drop what nothing needs\n  sswe lock --update toolz     pin what the index has now\n  sswe lock --update python    take the interpreter of this machine, and packages for it\n  sswe lock --locked           only say whether anything would change (exit code 5)\n\nThe lock of FILE.sswe is FILE.lock, one line for each pin: commit it. The first build writes it too."
+    )]
+    Lock(Lock),
     /// Look at the store, sweep it, verify it
     #[command(
         after_help = "Examples:\n  sswe cache stats\n  sswe cache gc --older-than 30d --dry-run\n  sswe cache gc --max-size 20GiB\n  sswe cache verify --repair\n\nThe store is .sswe/store, or the folder that SSWE_STORE names."
@@ -286,6 +291,9 @@ pub(crate) struct Build {
     /// Use no network; exit with 6 where something needs it
     #[arg(long)]
     pub(crate) offline: bool,
+    /// Pin nothing; exit with 5 where the lock lacks a pin
+    #[arg(long)]
+    pub(crate) locked: bool,
     /// Print events to standard output; words for people stay on standard error
     #[arg(long, value_enum, default_value_t = Plain::Human, value_name = "FORM")]
     pub(crate) output: Plain,
@@ -294,6 +302,21 @@ pub(crate) struct Build {
     pub(crate) trace: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) compile: Compile,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Lock {
+    /// The file
+    pub(crate) file: Option<PathBuf>,
+    /// Forget what is pinned by this name, and pin what there is now: a package, a repository, `python`
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) update: Vec<String>,
+    /// Write nothing; exit with 5 where the lock would change
+    #[arg(long, conflicts_with = "update")]
+    pub(crate) locked: bool,
+    /// Use no network; exit with 6 where a pin needs it
+    #[arg(long)]
+    pub(crate) offline: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -11,6 +11,7 @@ pub(crate) mod fix;
 pub(crate) mod fmt;
 pub(crate) mod graph;
 pub(crate) mod init;
+pub(crate) mod lock;
 pub(crate) mod log;
 pub(crate) mod overview;
 mod patch;

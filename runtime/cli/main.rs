@@ -4,6 +4,7 @@ mod args;
 mod command;
 mod live;
 mod load;
+mod lock;
 mod policy;
 mod render;
 mod report;
@@ -26,6 +27,7 @@ mod exit {
     pub(crate) const USAGE: u8 = 2;
     pub(crate) const STAGE_FAILED: u8 = 3;
     pub(crate) const LIMIT_REACHED: u8 = 4;
+    pub(crate) const LOCK_STALE: u8 = 5;
     pub(crate) const OFFLINE: u8 = 6;
     pub(crate) const HAS_WORK: u8 = 10;
     pub(crate) const INTERNAL: u8 = 70;
@@ -73,6 +75,7 @@ fn run(args: Args) -> Result<u8, Failure> {
         Some(Command::Align(args)) => command::align::run(&args),
         Some(Command::Graph(args)) => command::graph::run(&args),
         Some(Command::Explain(args)) => command::explain::run(&args),
+        Some(Command::Lock(args)) => command::lock::run(&args),
         Some(Command::Cache(args)) => command::cache::run(&args),
         Some(Command::Schema(args)) => command::schema::run(&args),
         Some(Command::Completions(args)) => command::shell::completions(&args),
@@ -97,6 +100,11 @@ impl Failure {
     /// Makes the failure of a file that cannot be read or written.
     pub(crate) fn file(message: impl Into<String>) -> Failure {
         Failure { code: exit::FILE_HAS_ERRORS, message: message.into(), hints: Vec::new() }
+    }
+
+    /// Makes a failure with an exit code of its own.
+    pub(crate) fn of(code: u8, message: impl Into<String>) -> Failure {
+        Failure { code, message: message.into(), hints: Vec::new() }
     }
 
     /// Adds what to do about it.

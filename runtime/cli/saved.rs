@@ -13,12 +13,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sswe_cache::{Digest, SKIPPED, StatCache, Store, digest_tree};
 use sswe_compiler::{plan::Plan, project::beside};
-use sswe_pipelines::Pipeline;
 
 use crate::{
     Failure,
     args::{self, Compile, Part},
     load::Opened,
+    lock,
     request::{self, Chosen},
     store,
 };
@@ -128,7 +128,7 @@ fn sources(opened: &Opened, chosen: &[Chosen], store: &Store) -> Result<BTreeMap
     let mut stats = StatCache::load(store).map_err(|error| store::failure(&error))?;
     let mut found = BTreeMap::new();
     for of in chosen {
-        let states = sswe_engine::states(&of.plan, store, &Pipeline::new(), &of.options(opened, None))
+        let states = sswe_engine::states(&of.plan, store, &lock::look(opened)?, &of.options(opened, None))
             .map_err(|error| request::refused(&error, opened, &of.plan))?;
         let wanted: BTreeSet<&str> = states.iter().map(|planned| &*planned.stage.0).collect();
         let stages = of.plan.stages.iter().filter(|stage| wanted.contains(&*stage.name.0));

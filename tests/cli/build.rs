@@ -154,7 +154,8 @@ fn a_stage_that_fails() {
     let said = run.err.replace(&*folder.path("seeds/ledger").to_string_lossy(), "seeds/ledger");
     assert_eq!(
         without_times(&said),
-        "main: 42 stages, run 1
+        "a.lock written: commit it, so that others build the same
+main: 42 stages, run 1
   seed/ledger/pin           failed: `seeds/ledger` has no files
 main: failed: 0 ran, 0 cached, 1 failed in <time>
   first: main/seed/ledger/pin: `seeds/ledger` has no files

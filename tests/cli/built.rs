@@ -9,7 +9,7 @@ use sswe_compiler::plan::{Shape, Stage, StageKind, StageName, plans};
 use sswe_engine::{
     Artifact, Context, Declaration, End, Fault, Finished, Inputs, Item, Made, Options, Work, run,
 };
-use sswe_pipelines::Pipeline;
+use sswe_pipelines::{Pipeline, lock::Pins};
 
 use crate::support::{Files, Folder, open};
 
@@ -61,6 +61,10 @@ pub(super) fn by_older_script(folder: &Folder, until: Option<&str>) -> Finished 
 fn by(folder: &Folder, until: Option<&str>, declare: fn(Declaration) -> Declaration) -> Finished {
     let (db, project) = open("a.sswe", &folder.read("a.sswe"), &Default::default(), &Files::new());
     let plan = plans(&db, project).remove(0);
+    // So that what comes after takes it for what its own interpreter made.
+    let lock = format!("sswe lock 1\npython 3.11.7 library:{}\n", "ab".repeat(32));
+    folder.write("a.lock", &lock);
+    let pins = Pins::parse(&lock).unwrap();
     let store = Store::open(&folder.path(".sswe/store"), OpenOptions::default()).unwrap();
     let options = Options {
         base: folder.path("."),
@@ -69,8 +73,9 @@ fn by(folder: &Folder, until: Option<&str>, declare: fn(Declaration) -> Declarat
         ..Options::default()
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let finished =
-        runtime.block_on(run(&plan, &store, Arc::new(Script(Pipeline::new(), declare)), &options)).unwrap();
+    let finished = runtime
+        .block_on(run(&plan, &store, Arc::new(Script(Pipeline::to_look_at(pins), declare)), &options))
+        .unwrap();
     assert_eq!(finished.end, End::Done, "{finished:?}");
     finished
 }

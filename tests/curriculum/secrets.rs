@@ -10,6 +10,7 @@ use sswe_engine::{
 use sswe_pipelines::{
     Pipeline,
     artifact::{self, Card, Task},
+    lock::Pins,
     summary::Reader,
 };
 
@@ -63,7 +64,7 @@ fn build(site: &Site, until: &str, meddle: fn(StageKind, Made) -> Made) -> Built
     let options =
         Options { base: site.folder.path("."), until: Some(StageName(until.into())), ..Options::default() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let work = Arc::new(Meddler(Pipeline::new(), meddle));
+    let work = Arc::new(Meddler(Pipeline::to_look_at(Pins::default()), meddle));
     let finished = runtime.block_on(run(&plan, &store, work.clone(), &options)).unwrap();
     assert_eq!(finished.end, End::Done);
     let outputs = outputs(&plan, &store, &*work, &options).unwrap();

@@ -180,7 +180,13 @@ impl<'a, 'db> Curriculum<'a, 'db> {
                 &["at"],
             ),
         };
+        // What else the command says changes nothing of what it runs with.
+        let test = self.from.of(&address, block, "test", None);
+        let is_pytest = matches!(&test, Some(Value::Text(text)) if text.split_whitespace()
+            .any(|word| matches!(word, "pytest" | "py.test")));
+        let runner = if is_pytest { "pytest" } else { "unittest" };
         let env = draft(StageKind::Env, "env")
+            .fact("runner", &address, Value::Variant(runner))
             .read(&address, block, &["packages"])
             .read(sandbox_address, &schema::SANDBOX, &["backend", "image"])
             .pool(pool.clone());

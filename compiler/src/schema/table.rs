@@ -207,10 +207,13 @@ const TEST: Key =
     key("test", Type::Text, "The command that runs the suite: pytest or unittest, with its options.")
         .default("'python -m pytest -q'")
         .once();
-const PACKAGES: Key =
-    key("packages", Type::List(&Type::Text), "Extra packages that the suite needs, as pip names them.")
-        .default("[]")
-        .once();
+const PACKAGES: Key = key(
+    "packages",
+    Type::List(&Type::Text),
+    "Packages that the suite needs, as pip names them; one that runs pytest gets `pytest` too.",
+)
+.default("[]")
+.once();
 
 /// A trainer outside of sswe.
 pub static TRAINER: Block = Block {

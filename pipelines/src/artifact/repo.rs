@@ -31,12 +31,25 @@ pub struct Env {
     pub schema: String,
     /// What isolates the code: `native`.
     pub backend: String,
-    /// The version of the interpreter.
+    /// The version of the interpreter, such as `3.11.7`.
     pub python: String,
     /// The digest of its standard library.
     pub library: String,
-    /// The extra packages, each with its version, sorted.
-    pub packages: Vec<String>,
+    /// The packages beside the standard library, sorted.
+    pub packages: Vec<Package>,
+}
+
+/// A package that tests run with: a wheel, known by its bytes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Package {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// The SHA-256 of the wheel, in base 16.
+    pub sha256: String,
+    /// What the package index calls the wheel.
+    pub file: String,
 }
 
 /// What one run in the sandbox may use.

@@ -1,7 +1,9 @@
 """Runs what `python -m pytest` would run."""
 
 import ast
+import io
 import os
+import sys
 
 import isolate
 import report
@@ -199,10 +201,25 @@ def ready(config):
     _pytest.config.get_config = get_config
 
 
+class Tail(io.StringIO):
+    """Keeps the end of what the framework complains of."""
+
+    def write(self, text):
+        kept = (self.getvalue() + text)[-4096:]
+        self.seek(0)
+        self.truncate()
+        return super().write(kept)
+
+
 def run(config, request, stream):
     tests = report.Tests(stream, request)
     only = None if request["only"] is None else set(request["only"])
+    usual, sys.stderr = sys.stderr, Tail()
     code = pytest.main(arguments(config), plugins=[make_plugin(tests, only)])
+    said, sys.stderr = sys.stderr, usual
     # Wrong arguments, or an error of the framework: nothing that tests do.
     if code in (3, 4):
-        stream.line({"broken": {"exception": "pytest", "message": "it ended with code %d" % code, "frames": []}})
+        lines = [line.strip() for line in said.getvalue().splitlines()] if isinstance(said, Tail) else []
+        told = [line for line in lines if "error:" in line.lower()] or lines[-1:]
+        message = "; ".join(["it ended with code %d" % code] + told[:2])[:400]
+        stream.line({"broken": {"exception": "pytest", "message": message, "frames": []}})

@@ -92,9 +92,7 @@ def prepare(config, rewrite):
         names = file.read().decode().split("\n")
     os.waitpid(pid, 0)
     keep_tests()
-    own = {name.split(".")[0] for name in os.listdir(isolate.BASE)}
-    own |= {name.split(".")[0] for folder in ("src", "lib") if os.path.isdir(isolate.BASE + "/" + folder)
-            for name in os.listdir(isolate.BASE + "/" + folder)}
+    own = provided(["", "src", "lib"])
     library = sysconfig.get_paths()["stdlib"]
     for name in names:
         top = name.split(".")[0]
@@ -109,6 +107,32 @@ def prepare(config, rewrite):
                 importlib.import_module(name)
         except Exception:
             continue
+
+
+def provided(folders):
+    """Returns the modules that folders of the tree have, by the first part of their names."""
+    places = [os.path.join(isolate.BASE, folder) for folder in folders]
+    return {name.split(".")[0] for place in places if os.path.isdir(place) for name in os.listdir(place)}
+
+
+def install(config):
+    """Lets tests find the product of a tree that is to be installed, as if it were: before what the
+    environment has by the same name. Metadata in the tree is found there too."""
+    if not any(os.path.exists(os.path.join(isolate.BASE, name)) for name in ("pyproject.toml", "setup.py", "setup.cfg")):
+        return
+    # With sources in a folder of their own, the top folder holds none.
+    folders = [name for name in ("src", "lib") if os.path.isdir(os.path.join(isolate.BASE, name))] or [""]
+    roots = [os.path.join("/work", folder).rstrip("/") for folder in folders]
+    at = min([sys.path.index(site) for site in config["site"]] + [len(sys.path)])
+    sys.path[at:at] = roots
+    # For programs that tests start.
+    os.environ["PYTHONPATH"] = ":".join(roots + list(filter(None, [os.environ.get("PYTHONPATH")])))
+    # The framework keeps what it has loaded of the environment, and tests get the product.
+    own = provided(folders)
+    for name, module in list(sys.modules.items()):
+        origin = getattr(module, "__file__", None) or ""
+        if name.split(".")[0] in own and any(origin.startswith(site + "/") for site in config["site"]):
+            del sys.modules[name]
 
 
 def keep_tests():
@@ -146,6 +170,7 @@ def main():
     prepare(config, rewrite)
     warm.warm(runner, config)
     runner.ready(config)
+    install(config)
     isolate.seal()
     # Nothing is there yet: each fork puts its tree there. `pytest` alone finds its own way.
     if config["is_module"]:

@@ -23,6 +23,9 @@ const FILES: &[(&str, &str)] = &[
     ("/harness/warm.py", include_str!("warm.py")),
 ];
 
+/// Where packages are in every sandbox, wherever they are on the host.
+const SITE: &str = "/site";
+
 /// How long a server may take to be ready.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -86,16 +89,9 @@ impl Server {
         fixed.extend(bench.tree.iter().map(|(path, file)| {
             (format!("/base/{path}"), Input { bytes: file.bytes(), is_program: file.is_program() })
         }));
-        let mut site = bench.site.clone();
-        site.sort();
-        let env = match site.is_empty() {
-            true => BTreeMap::new(),
-            // For programs that tests start; the server itself knows them from its settings.
-            false => {
-                let paths: Vec<String> = bench.site.iter().map(|path| path.display().to_string()).collect();
-                BTreeMap::from([("PYTHONPATH".to_owned(), paths.join(":"))])
-            }
-        };
+        let site: &[&str] = if bench.site.is_some() { &[SITE] } else { &[] };
+        // For programs that tests start; the server itself knows them from its settings.
+        let env = site.iter().map(|path| ("PYTHONPATH".to_owned(), (*path).to_owned())).collect();
         let program = python.program.display().to_string();
         let start = Start {
             // Without `site`, nothing is there that the environment does not name.
@@ -106,7 +102,8 @@ impl Server {
             env,
             fixed,
             scratch: vec!["/base".to_owned(), "/pyc".to_owned()],
-            readable: python.readable.iter().chain(&bench.site).cloned().collect(),
+            readable: python.readable.clone(),
+            shown: bench.site.iter().map(|folder| (SITE.to_owned(), folder.clone())).collect(),
             network: bench.network,
             files: bench.limits.files,
         };
@@ -119,7 +116,7 @@ impl Server {
             is_module: command.is_module,
             args: &command.args,
             network: bench.network,
-            site: &bench.site,
+            site,
             filter: filter_program().iter().map(|byte| format!("{byte:02x}")).collect(),
         };
         let server = Server { running };
@@ -135,7 +132,7 @@ impl Server {
                 let complaint = server.running.complaint();
                 let last = complaint.lines().next_back().unwrap_or("it said nothing").to_owned();
                 if last.starts_with("ModuleNotFoundError: No module named '") {
-                    let hint = "the environment of the repository lacks it";
+                    let hint = "name the package that brings it in `packages`";
                     return Err(Trouble::Refused(format!(
                         "`{}` cannot be run: {last}: {hint}",
                         bench.command

@@ -13,7 +13,7 @@ pub(super) struct Config<'a> {
     pub is_module: bool,
     pub args: &'a [String],
     pub network: bool,
-    pub site: &'a [std::path::PathBuf],
+    pub site: &'a [&'a str],
     pub filter: String,
 }
 

@@ -91,7 +91,11 @@ fn know(suite: &mut Suite, seen: &BTreeMap<String, Vec<TestResult>>) {
 fn hopeless(suite: &Suite, seen: &BTreeMap<String, Vec<TestResult>>) -> String {
     let command = &suite.command;
     if let Some((module, reason)) = suite.unloadable.first_key_value() {
-        return format!("`{command}` cannot load `{module}`: {reason}");
+        let hint = match reason.starts_with("ModuleNotFoundError") {
+            true => "; name the package that brings it in `packages`",
+            false => "",
+        };
+        return format!("`{command}` cannot load `{module}`: {reason}{hint}");
     }
     match seen.first_key_value() {
         None => format!(

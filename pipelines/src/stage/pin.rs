@@ -7,9 +7,12 @@ use std::path::Path;
 use sswe_engine::{Artifact, Context, Fault, Made};
 
 use crate::artifact::{self, File, Repo, Tree};
+use crate::lock::Need;
+use crate::pipeline::Tools;
+use crate::setting;
 
 /// The largest repository that is taken: what is larger is data, not code.
-const MOST_BYTES: u64 = 64 << 20;
+pub(crate) const MOST_BYTES: u64 = 64 << 20;
 
 /// Names that are never part of a repository: history, and what programs leave behind.
 const LEFT_OUT: &[&str] = &[
@@ -25,13 +28,40 @@ const LEFT_OUT: &[&str] = &[
     ".tox",
 ];
 
-pub(crate) async fn run(context: &Context) -> Result<Made, Fault> {
-    let [source] = context.sources() else {
-        return Err(Fault::Failed("only `dir` seeds can be fetched yet: name a folder".to_owned()));
+/// Returns whether a name is one of those.
+pub(crate) fn is_left_out(name: &str) -> bool {
+    LEFT_OUT.contains(&name) || name.ends_with(".pyc")
+}
+
+pub(crate) async fn run(context: &Context, tools: &Tools) -> Result<Made, Fault> {
+    let stage = context.stage();
+    let need = Need::of(stage).map_err(Fault::Failed)?.into_iter().next();
+    let (fetch, pins) = (tools.fetch.clone(), &tools.pins);
+    let files = match (need, setting::word(stage, "kind")?, context.sources()) {
+        (Some(Need::Sdist { name, version }), ..) => {
+            let key = (name, version);
+            let pin = pins.sdists.get(&key).cloned();
+            let (name, version) = key;
+            match pin {
+                Some(pin) => super::blocking(move || fetch.sdist(&name, &version, &pin)).await??,
+                None => return Err(super::unpinned(&Need::Sdist { name, version })),
+            }
+        }
+        (Some(Need::Commit { source, at }), ..) => {
+            let key = (source, at);
+            let pin = pins.commits.get(&key).cloned();
+            let (source, at) = key;
+            match pin {
+                Some(commit) => super::blocking(move || fetch.commit(&source, &at, &commit)).await??,
+                None => return Err(super::unpinned(&Need::Commit { source, at })),
+            }
+        }
+        (_, _, [source]) => {
+            let path = source.path.clone();
+            super::blocking(move || read_tree(&path)).await??
+        }
+        (_, kind, _) => return Err(Fault::Failed(format!("a `{kind}` cannot be fetched"))),
     };
-    let path = source.path.clone();
-    let read = tokio::task::spawn_blocking(move || read_tree(&path)).await;
-    let files = read.map_err(|error| Fault::Infra(error.to_string()))??;
     let repo =
         Repo { schema: "repo/1".to_owned(), language: "python".to_owned(), files, env: None, suite: None };
     Ok(Made { artifacts: vec![Artifact::new("repo", artifact::encode(&repo))], ..Made::default() })
@@ -57,7 +87,8 @@ fn read_folder(folder: &Path, inside: &str, tree: &mut Tree, bytes: &mut u64) ->
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
             return Err(Fault::Failed(format!("`{}` is not named in UTF-8", path.display())));
         };
-        if LEFT_OUT.contains(&name) || name.ends_with(".pyc") || name.ends_with(".egg-info") {
+        // Beside an archive's sources they say what is installed; beside one's own they are left behind.
+        if is_left_out(name) || name.ends_with(".egg-info") {
             continue;
         }
         let inner = if inside.is_empty() { name.to_owned() } else { format!("{inside}/{name}") };

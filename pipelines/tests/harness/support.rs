@@ -21,7 +21,7 @@ pub(crate) fn bench(command: &str, files: &[(&str, &str)]) -> Bench {
         command: command.to_owned(),
         limits,
         network: false,
-        site: vec![],
+        site: None,
         trusted: vec![],
         packages: true,
     }

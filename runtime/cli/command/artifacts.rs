@@ -7,7 +7,6 @@ use sswe_cache::Digest;
 use sswe_compiler::plan::{Plan, Stage, StageKind};
 use sswe_engine::outputs;
 use sswe_pipelines::{
-    Pipeline,
     artifact::{Card, Outcome, Scored, Scores, Selection, Task, Traces},
     rewriter, summary,
     summary::Reader,
@@ -17,7 +16,7 @@ use super::open_checked;
 use crate::{
     Failure,
     args::{self, Part},
-    exit, load, request, store, style, summary as table,
+    exit, load, lock, request, store, style, summary as table,
 };
 
 /// What can be shown.
@@ -29,7 +28,7 @@ pub(crate) fn run(args: &args::Show) -> Result<u8, Failure> {
     let file = load::file(files.first().map(std::path::PathBuf::from).as_ref())?;
     let Some(opened) = open_checked(&file, &args.compile)? else { return Ok(exit::FILE_HAS_ERRORS) };
     let store = store::existing()?;
-    let work = Pipeline::new();
+    let work = lock::look(&opened)?;
     let (what, id) = (words[0].as_str(), words.get(1).map(|id| id.as_str()));
     for of in request::choose(&opened, &Part::default(), "show")? {
         let options = of.options(&opened, None);

@@ -16,6 +16,7 @@ use sswe_engine::{Cancel, End, Options, RunEvent, chrome_trace};
 use sswe_pipelines::{
     Pipeline,
     artifact::{Repo, Tree},
+    lock::Need,
     overlap::{self, Overlap},
     summary::Reader,
 };
@@ -27,6 +28,7 @@ use crate::{
     exit,
     live::{self, Sinks, words::count},
     load::{self, Opened},
+    lock::{self, Lock, Rules},
     report::{self, record::Record},
     request::{self, Chosen},
     saved, store, style, summary,
@@ -65,7 +67,18 @@ pub(crate) fn run(args: &args::Build) -> Result<u8, Failure> {
     let asked = Arc::new(AtomicU32::new(0));
     let cancel = Cancel::default();
     signal::listen(cancel.clone(), asked.clone())?;
-    let work = Arc::new(Pipeline::new());
+    let mut lock = Lock::of(&opened)?;
+    let needs = match &args.sweep {
+        None => lock::needs_of(&opened, &chosen, &lock, &store)?,
+        Some(name) => needs_of_cells(&mut opened, &part, name, &lock, &store)?,
+    };
+    let fetch = lock::fetch(&opened, &lock, args.offline);
+    lock.complete(&needs, Rules { locked: args.locked, offline: args.offline }, &fetch)?;
+    // A lock that says more than this part needs stays as it is.
+    if lock.write()? {
+        style::say(format_args!("{} written: commit it, so that others build the same", lock.name()));
+    }
+    let work = Arc::new(Pipeline::new(lock.pins, fetch.clone()));
     let (kept, built) = (Vec::new(), Vec::new());
     let mut builder = Builder { args, compile: &compile, store: &store, work, cancel, asked, kept, built };
     let code = match &args.sweep {
@@ -73,6 +86,7 @@ pub(crate) fn run(args: &args::Build) -> Result<u8, Failure> {
         Some(name) => builder.build_cells(&mut opened, &part, name)?,
     };
     builder.report();
+    lock::warn(&fetch);
     if let Some(mut trace) = trace {
         let lines: Vec<String> =
             builder.kept.iter().filter_map(|event| serde_json::to_string(event).ok()).collect();
@@ -81,6 +95,24 @@ pub(crate) fn run(args: &args::Build) -> Result<u8, Failure> {
             .map_err(|error| Failure::file(format!("cannot write the trace: {error}")))?;
     }
     Ok(code)
+}
+
+/// Returns what the cells of a sweep need from outside.
+fn needs_of_cells(
+    opened: &mut Opened,
+    part: &Part,
+    name: &str,
+    lock: &Lock,
+    store: &Store,
+) -> Result<BTreeSet<Need>, Failure> {
+    let mut needs = BTreeSet::new();
+    for (cell, _) in sweep::cells(&opened.db, opened.project, name).unwrap_or_default() {
+        project::choose(&mut opened.db, opened.project, Some(cell));
+        let chosen = request::choose(opened, part, "build")?;
+        needs.extend(lock::needs_of(opened, &chosen, lock, store)?);
+    }
+    project::choose(&mut opened.db, opened.project, None);
+    Ok(needs)
 }
 
 fn create(path: &Path) -> Result<File, Failure> {

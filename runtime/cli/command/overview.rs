@@ -5,7 +5,6 @@ use std::path::Path;
 use clap::CommandFactory;
 use sswe_cache::{RunStatus, Store};
 use sswe_engine::State;
-use sswe_pipelines::Pipeline;
 
 use super::log::{Row, moment};
 use crate::{
@@ -14,7 +13,7 @@ use crate::{
     exit,
     live::words::count,
     load::{self, Opened},
-    render,
+    lock, render,
     request::{self, Chosen},
     store, style,
 };
@@ -104,7 +103,8 @@ fn file(path: &Path, store: Option<&Store>, last: Option<&Row>) -> (String, Stri
 
 /// Returns how many stages the store answers or the curriculum leaves out, and how many there are.
 fn progress(opened: &Opened, of: &Chosen, store: &Store) -> Option<(usize, usize)> {
-    let states = sswe_engine::states(&of.plan, store, &Pipeline::new(), &of.options(opened, None)).ok()?;
+    let states =
+        sswe_engine::states(&of.plan, store, &lock::look(opened).ok()?, &of.options(opened, None)).ok()?;
     let done = states.iter().filter(|planned| matches!(planned.state, State::Cached | State::Skipped));
     Some((done.count(), states.len()))
 }

@@ -9,7 +9,6 @@ use sswe_compiler::{
     show::settings_of,
 };
 use sswe_engine::{Error, Planned, Reason, State};
-use sswe_pipelines::Pipeline;
 
 use super::{
     open_checked,
@@ -20,6 +19,7 @@ use crate::{
     args::{self, Plain},
     exit,
     load::{self, Opened},
+    lock,
     request::{self, Chosen},
     saved,
     store::Peek,
@@ -35,10 +35,11 @@ pub(crate) fn run(args: &args::Plan) -> Result<u8, Failure> {
     let chosen = request::choose(&opened, &args.part, "plan")?;
     let peek = Peek::open()?;
     let store = peek.store()?;
+    let work = lock::look(&opened)?;
     let mut has_work = false;
     for of in &chosen {
         let options = of.options(&opened, None);
-        let states = match sswe_engine::states(&of.plan, store, &Pipeline::new(), &options) {
+        let states = match sswe_engine::states(&of.plan, store, &work, &options) {
             Ok(states) => Some(states),
             // What is not here may be elsewhere: the plan is the same, only not how far it is.
             Err(error @ (Error::Variable { .. } | Error::Source { .. })) if args.save.is_none() => {

@@ -9,7 +9,6 @@ use serde_json::json;
 use sswe_cache::Store;
 use sswe_compiler::{plan::Plan, show::settings_of};
 use sswe_engine::{Options, Planned, Reason, State};
-use sswe_pipelines::Pipeline;
 
 use super::open_checked;
 use crate::{
@@ -18,6 +17,7 @@ use crate::{
     exit,
     live::words::count,
     load::{self, Opened},
+    lock,
     request::{self, Chosen},
     store::Peek,
     style,
@@ -87,7 +87,7 @@ impl<'a> Asked<'a> {
     }
 
     fn states(&self) -> Result<Vec<Planned>, Failure> {
-        sswe_engine::states(self.plan, self.store, &Pipeline::new(), &self.options)
+        sswe_engine::states(self.plan, self.store, &lock::look(self.opened)?, &self.options)
             .map_err(|error| request::refused(&error, self.opened, self.plan))
     }
 
@@ -204,9 +204,15 @@ impl<'a> Asked<'a> {
 
     fn item(&self, stage: &str, item: &str, output: Plain) -> Result<String, Failure> {
         let name = sswe_compiler::plan::StageName(stage.into());
-        let reason =
-            sswe_engine::why(self.plan, self.store, &Pipeline::new(), &self.options, &name, Some(item))
-                .map_err(|error| request::refused(&error, self.opened, self.plan))?;
+        let reason = sswe_engine::why(
+            self.plan,
+            self.store,
+            &lock::look(self.opened)?,
+            &self.options,
+            &name,
+            Some(item),
+        )
+        .map_err(|error| request::refused(&error, self.opened, self.plan))?;
         let state = if reason == Reason::Cached { State::Cached } else { State::Run };
         if output == Plain::Json {
             let planned =

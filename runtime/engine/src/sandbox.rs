@@ -134,13 +134,15 @@ pub enum Error {
         /// What to do about it.
         fix: &'static str,
     },
-    /// The program is not there.
-    #[error("`{program}` cannot be run inside the sandbox: {source}; it sees the system's programs only")]
+    /// The program is not there, or not for the user that code runs as.
+    #[error("`{program}` cannot be run inside the sandbox: {source}; {fix}")]
     Program {
         /// Its name.
         program: String,
         /// What the kernel said.
         source: std::io::Error,
+        /// What to do about it.
+        fix: String,
     },
     /// The action cannot be expressed.
     #[error("`{0}` cannot be given to a sandbox: expected a plain relative path, without NUL bytes")]

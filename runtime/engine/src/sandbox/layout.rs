@@ -7,7 +7,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::CString,
     fs,
-    os::unix::ffi::OsStrExt,
+    os::unix::{ffi::OsStrExt, fs::PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -62,6 +62,8 @@ pub(super) enum Op {
 /// What a sandbox shows besides the system.
 pub(super) struct View<'a> {
     pub readable: &'a [PathBuf],
+    /// Further folders of the host, by where they are seen.
+    pub shown: &'a BTreeMap<String, PathBuf>,
     pub files: &'a BTreeMap<String, Input>,
     /// Files outside of the work folder, that nothing inside can change.
     pub fixed: &'a BTreeMap<String, Input>,
@@ -94,6 +96,9 @@ pub(super) fn steps(view: &View<'_>) -> Result<Vec<Op>, Error> {
             return Err(Error::Covered(folder));
         }
         made.bind(&folder)?;
+    }
+    for (path, folder) in view.shown {
+        made.bind_at(folder, Path::new(path))?;
     }
     for (path, text) in ETC {
         let (path, bytes) = (c(path)?, text.as_bytes().to_vec());
@@ -157,7 +162,12 @@ impl Made {
 
     /// Shows a path of the host where it is; one that is not there is left out.
     fn bind(&mut self, path: &Path) -> Result<(), Error> {
-        let Ok(about) = fs::metadata(path) else { return Ok(()) };
+        self.bind_at(path, path)
+    }
+
+    /// Shows a path of the host at another place.
+    fn bind_at(&mut self, host: &Path, path: &Path) -> Result<(), Error> {
+        let Ok(about) = fs::metadata(host) else { return Ok(()) };
         if about.is_dir() {
             self.folder(path)?;
         } else {
@@ -165,7 +175,7 @@ impl Made {
             self.ops.push(Op::File { path: c(path)?, bytes: Vec::new(), mode: 0o644 });
         }
         // Links of the host would lead into the new root: they are followed here.
-        let real = fs::canonicalize(path).map_err(Error::broken("follow a link"))?;
+        let real = fs::canonicalize(host).map_err(Error::broken("follow a link"))?;
         let mut from = std::ffi::OsString::from(OLD);
         from.push(&real);
         let is_optional = path.starts_with("/etc");
@@ -218,6 +228,18 @@ fn outermost(folders: &[PathBuf]) -> Vec<PathBuf> {
         }
     }
     kept
+}
+
+/// Returns what keeps other users from a program: a folder that is shown, or one on the way from there.
+pub(super) fn closed(readable: &[PathBuf], program: &Path) -> Option<PathBuf> {
+    let shown = outermost(readable);
+    let top = shown.iter().find(|folder| program.starts_with(folder))?;
+    let way = program.ancestors().take_while(|above| above.starts_with(top));
+    // The outermost first: what is inside of it does not matter before.
+    let way: Vec<&Path> = way.collect();
+    let is_closed =
+        |path: &Path| fs::metadata(path).is_ok_and(|about| about.permissions().mode() & 0o001 == 0);
+    way.into_iter().rev().find(|path| is_closed(path)).map(Path::to_owned)
 }
 
 pub(super) fn c(text: impl AsRef<std::ffi::OsStr>) -> Result<CString, Error> {

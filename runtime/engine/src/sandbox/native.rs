@@ -5,7 +5,7 @@ use std::{
     fs::File,
     io::{self, Read},
     os::fd::{AsRawFd, FromRawFd, OwnedFd},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -45,6 +45,8 @@ pub struct Start {
     pub scratch: Vec<String>,
     /// Folders of the host that it may read besides the system's.
     pub readable: Vec<PathBuf>,
+    /// Further folders of the host that it may read, by where it sees them.
+    pub shown: BTreeMap<String, PathBuf>,
     /// Whether it shares the network of the host.
     pub network: bool,
     /// Bytes in the work folder, in `/tmp` and in each folder of `scratch`.
@@ -78,6 +80,7 @@ impl Native {
         let scratch: Vec<&str> = start.scratch.iter().map(String::as_str).collect();
         let view = View {
             readable: &start.readable,
+            shown: &start.shown,
             files: &BTreeMap::new(),
             fixed: &start.fixed,
             scratch: &scratch,
@@ -117,6 +120,7 @@ impl Sandbox for Native {
         let (stderr, errors) = piped()?;
         let view = View {
             readable: &action.readable,
+            shown: &BTreeMap::new(),
             files: &action.files,
             fixed: &BTreeMap::new(),
             scratch: &[],
@@ -219,7 +223,18 @@ async fn begin(make: Make<'_>, control: Option<i32>) -> Result<Body, Error> {
     match heard {
         Err(words) => {
             let word = |at: usize| words[at..at + 4].try_into().map_or(0, u32::from_ne_bytes);
-            Err(spawn::explain(word(0), word(4) as i32, &name))
+            let mut error = spawn::explain(word(0), word(4) as i32, &name);
+            if let Error::Program { source, fix, .. } = &mut error
+                && source.kind() == io::ErrorKind::PermissionDenied
+                && let Some(closed) = layout::closed(make.view.readable, Path::new(&name))
+            {
+                let closed = closed.display();
+                *fix = format!(
+                    "code runs as a user of its own, who may not enter `{closed}`: `chmod go+rx {closed}`, or use a \
+                     Python outside of it"
+                );
+            }
+            Err(error)
         }
         Ok(None) => Err(spawn::explain(0, libc::EIO, &name)),
         Ok(Some(work)) => Ok(Body { process: guard.0.take(), pid, work, _sync: ours.into_inner() }),

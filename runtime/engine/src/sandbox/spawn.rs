@@ -151,7 +151,10 @@ pub(super) fn explain(step: u32, errno: i32, program: &str) -> Error {
     let source = io::Error::from_raw_os_error(errno);
     let name = STEPS.get(step as usize).copied().unwrap_or("an unknown step");
     match (step, errno) {
-        (EXEC, _) => Error::Program { program: program.to_owned(), source },
+        (EXEC, _) => {
+            let fix = "it sees the system's programs only".to_owned();
+            Error::Program { program: program.to_owned(), source, fix }
+        }
         (_, libc::EPERM | libc::EACCES | libc::ENOSYS) => forbidden(name, source),
         _ => Error::Broken { step: name, source },
     }

@@ -165,6 +165,34 @@ async fn links_bring_nothing_back() {
 }
 
 #[tokio::test]
+async fn a_folder_that_is_closed_to_others_is_named() {
+    // SAFETY: it only reads. To its owner the folder is open, whoever else may not enter it.
+    if unsafe { libc::geteuid() } != 0 {
+        eprintln!("skipped: only where root runs sandboxes do they run as somebody else");
+        return;
+    }
+    // Not below `/tmp`, which a sandbox has of its own.
+    let top = std::path::PathBuf::from(format!("/var/tmp/sswe-closed-{}", std::process::id()));
+    let closed = top.join("closed");
+    std::fs::create_dir_all(&closed).unwrap();
+    std::fs::copy("/bin/true", closed.join("program")).unwrap();
+    let open =
+        |mode| std::fs::set_permissions(&closed, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+    let action = || Action {
+        argv: vec![closed.join("program").display().to_string()],
+        readable: vec![top.clone()],
+        ..Action::default()
+    };
+    open(0o700);
+    let refused = Native.run(action()).await.unwrap_err().to_string();
+    open(0o755);
+    let ran = Native.run(action()).await.unwrap();
+    std::fs::remove_dir_all(&top).unwrap();
+    assert!(refused.contains(&format!("chmod go+rx {}", closed.display())), "{refused}");
+    assert_eq!(ran.exit, Exit::Code(0));
+}
+
+#[tokio::test]
 async fn bad_actions_are_named() {
     let mut action = shell("true");
     action.files.insert("../x".to_owned(), Input::default());
