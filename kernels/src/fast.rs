@@ -453,6 +453,11 @@ impl<E: Element> Chunk<'_, E> {
             let mut dot = [[[zero; U]; V]; 2];
             let mut norm = [[zero; U]; 2];
             for step in 0..steps {
+                if part == 0 {
+                    for row in values {
+                        T::prefetch((&raw const row[step]).cast(), size_of::<E::Step>());
+                    }
+                }
                 for u in 0..U {
                     let unit = part * U + u;
                     for row in 0..2 {

@@ -24,6 +24,8 @@ pub(crate) trait Vector: Copy {
     /// Returns `self * other + sum`, rounded once.
     unsafe fn fma(self, other: Self, sum: Self) -> Self;
     unsafe fn store(self) -> [f32; UNIT];
+    /// Asks for memory that is read soon: so many bytes, some way behind `from`, which may lie anywhere.
+    fn prefetch(from: *const u8, bytes: usize);
 }
 
 /// What every processor has.
@@ -95,6 +97,9 @@ impl Vector for Plain {
     unsafe fn store(self) -> [f32; UNIT] {
         self.0
     }
+
+    #[inline(always)]
+    fn prefetch(_: *const u8, _: usize) {}
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -102,6 +107,17 @@ pub(crate) mod x86 {
     use std::arch::x86_64::*;
 
     use super::{UNIT, Vector};
+
+    /// How far ahead memory is asked for. What the processor itself does ends at each page.
+    const AHEAD: usize = 1536;
+
+    #[inline(always)]
+    fn ahead(from: *const u8, bytes: usize) {
+        for line in (0..bytes).step_by(64) {
+            // SAFETY: a hint reads nothing, so any address will do.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(AHEAD + line).cast()) };
+        }
+    }
 
     /// One register of AVX-512.
     #[derive(Clone, Copy)]
@@ -151,6 +167,11 @@ pub(crate) mod x86 {
             let mut all = [0.0; UNIT];
             unsafe { _mm512_storeu_ps(all.as_mut_ptr(), self.0) };
             all
+        }
+
+        #[inline(always)]
+        fn prefetch(from: *const u8, bytes: usize) {
+            ahead(from, bytes);
         }
     }
 
@@ -220,6 +241,11 @@ pub(crate) mod x86 {
                 _mm256_storeu_ps(all.as_mut_ptr().add(8), self.1);
             }
             all
+        }
+
+        #[inline(always)]
+        fn prefetch(from: *const u8, bytes: usize) {
+            ahead(from, bytes);
         }
     }
 }
