@@ -19,5 +19,5 @@ mod stage;
 pub mod statistics;
 pub mod summary;
 
-pub use pipeline::Pipeline;
+pub use pipeline::{Pipeline, stage_version};
 pub use python::Python;

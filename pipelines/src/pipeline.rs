@@ -150,25 +150,31 @@ fn fault(trouble: Trouble) -> Fault {
     }
 }
 
+/// Returns the version of a stage's implementation, and what it gives. Whoever changes what a stage
+/// gives raises its version, or old results would pass for new ones; `tests/golden.rs` watches.
+pub fn stage_version(kind: StageKind) -> (u32, &'static [&'static str]) {
+    match kind {
+        StageKind::Pin => (1, &["repo"]),
+        StageKind::Env => (1, &["env"]),
+        StageKind::Baseline => (1, &["repo"]),
+        StageKind::Tasks | StageKind::Bootstrap => (3, &["tasks"]),
+        StageKind::Weights | StageKind::Train => (1, &["weights"]),
+        StageKind::WarmStart => (3, &["weights"]),
+        StageKind::Solve => (3, &["traces", "attempts"]),
+        StageKind::Distill => (1, &["cards"]),
+        StageKind::Generate => (3, &["candidates"]),
+        StageKind::Gate => (1, &["accepted", "funnel"]),
+        StageKind::Gradient => (1, &["gradients"]),
+        StageKind::Score => (3, &["scores"]),
+        StageKind::Select => (2, &["tasks", "selection"]),
+        StageKind::Evaluate => (3, &["evaluation"]),
+        StageKind::Stop => (1, &["decision"]),
+    }
+}
+
 impl Work for Pipeline {
     fn declare(&self, stage: &Stage) -> Declaration {
-        let (version, ports): (u32, &[&'static str]) = match stage.kind {
-            StageKind::Pin => (1, &["repo"]),
-            StageKind::Env => (1, &["env"]),
-            StageKind::Baseline => (1, &["repo"]),
-            StageKind::Tasks | StageKind::Bootstrap => (3, &["tasks"]),
-            StageKind::Weights | StageKind::Train => (1, &["weights"]),
-            StageKind::WarmStart => (3, &["weights"]),
-            StageKind::Solve => (3, &["traces", "attempts"]),
-            StageKind::Distill => (1, &["cards"]),
-            StageKind::Generate => (3, &["candidates"]),
-            StageKind::Gate => (1, &["accepted", "funnel"]),
-            StageKind::Gradient => (1, &["gradients"]),
-            StageKind::Score => (3, &["scores"]),
-            StageKind::Select => (2, &["tasks", "selection"]),
-            StageKind::Evaluate => (3, &["evaluation"]),
-            StageKind::Stop => (1, &["decision"]),
-        };
+        let (version, ports) = stage_version(stage.kind);
         // As they are pinned, so that nothing is asked where nothing runs. What else runs tests reads the
         // environment that `env` gives.
         let tools = self.tools.pins.tools(stage);
