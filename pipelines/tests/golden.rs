@@ -119,7 +119,7 @@ fn group(policy: &Policy, example: &Example, at: u64) -> Group {
     let distribution = example.choices.distribution(policy);
     let draws = (0..6).map(|attempt| {
         let pick = distribution.sample(&mut ChaCha8Rng::seed_from_u64(at * 64 + attempt)).unwrap();
-        let fixed = if pick.index % 3 == 0 { 2 } else { (pick.index % 2) as u32 };
+        let fixed = if pick.index.is_multiple_of(3) { 2 } else { (pick.index % 2) as u32 };
         let earned = Earned::Counts(Counts { fixed, failing: 2, kept: 5, passing: 5 });
         Draw { index: pick.index, log_probability: pick.log_probability, earned }
     });
