@@ -142,7 +142,9 @@ fn more_runs_of_a_gate_run_only_what_is_more() {
     let second = site.built("store", "");
     // The gate judges again from what it remembers and two more runs; nothing flips, so nothing else runs.
     let gates = second.of("gates.stable");
-    assert!(gates > 0 && second.ran == gates, "{:?}", second.stages);
+    // Draws go on while earlier ones are judged: a few may be drawn that the first build did not need.
+    let ahead = second.of("/generate");
+    assert!(gates > 0 && second.ran == gates + ahead && ahead <= 6, "{:?}", second.stages);
     assert_eq!(second.result.is_some(), first.result.is_some());
     assert!(second.reasons["main/r1/gates.stable"].contains("`runs` 2 -> 4"), "{:?}", second.reasons);
 }

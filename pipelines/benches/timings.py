@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Times the quickstart: cold, again, and after some edits. Prints what ran, time and CPU.
 
-    cargo build --release && python3 tests/timings.py [target/release/sswe]
+    cargo build --release && python3 pipelines/benches/timings.py [target/release/sswe]
 
 Each edit starts from a copy of the store that the cold build left.
 """
@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 SSWE = str(pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "target/release/sswe").resolve())
 GATES = "    stable { runs = 3 }\n    separates\n"
 # One candidate in sixteen is refused, by the digest of its patch.
