@@ -138,14 +138,13 @@ fn incremental_equals_clean() {
 #[test]
 fn more_runs_of_a_gate_run_only_what_is_more() {
     let site = Site::tiny();
-    let first = site.built("store", "");
+    // One job: with more, how far draws run ahead of the gates is a matter of time.
+    let first = site.built("store", "--jobs 1");
     site.edit("tiny.sswe", "stable { runs = 2 }", "stable { runs = 4 }");
-    let second = site.built("store", "");
+    let second = site.built("store", "--jobs 1");
     // The gate judges again from what it remembers and two more runs; nothing flips, so nothing else runs.
     let gates = second.of("gates.stable");
-    // Draws go on while earlier ones are judged: a few may be drawn that the first build did not need.
-    let ahead = second.of("/generate");
-    assert!(gates > 0 && second.ran == gates + ahead && ahead <= 6, "{:?}", second.stages);
+    assert!(gates > 0 && second.ran == gates, "{:?}", second.stages);
     assert_eq!(second.result.is_some(), first.result.is_some());
     assert!(second.reasons["main/r1/gates.stable"].contains("`runs` 2 -> 4"), "{:?}", second.reasons);
 }
