@@ -122,10 +122,17 @@ impl<'a> Reader<'a> {
         self.outputs.contains_key(stage)
     }
 
-    /// Reads an artifact.
+    /// Reads an artifact. One that is lost is given up, so that the next build makes it again.
     pub fn read<T: DeserializeOwned>(&self, digest: &Digest) -> Result<T, String> {
-        let bytes = self.store.get(digest).map_err(|error| error.to_string())?;
-        artifact::decode(&bytes)
+        let lost = |error: sswe_cache::Error| {
+            use sswe_cache::Error::{Damaged, Missing};
+            if matches!(error, Damaged { .. } | Missing { .. }) {
+                // A store that cannot be written says so itself.
+                let _ = self.store.discard(digest);
+            }
+            error.to_string()
+        };
+        artifact::decode(&self.store.get(digest).map_err(lost)?)
     }
 
     /// Reads all artifacts of a port of a stage.

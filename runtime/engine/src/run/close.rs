@@ -140,12 +140,14 @@ fn is_meant(kind: StageKind) -> bool {
 }
 
 impl<W: Work> Dispatch<'_, W> {
-    /// Makes sure that what nothing else reads is there: all else is missed when it is needed.
+    /// Makes sure that what nothing else reads is there, and all weights: those are taken away and used,
+    /// though the last ones are read by an evaluation. All else is missed when it is needed.
     pub(super) fn check_ends(&mut self) -> Result<(), Error> {
         let mut ends = Vec::new();
         for index in 0..self.graph.nodes.len() {
             let known = matches!(self.stages[index], Progress::Done(_));
-            let known = known && self.graph.readers(index).is_empty();
+            let is_kept = self.graph.nodes[index].stage.kind == StageKind::Train;
+            let known = known && (is_kept || self.graph.readers(index).is_empty());
             if let Some(key) = self.keys[index].filter(|_| known) {
                 self.rows.see(&key, |_, body, _| ends.push((body, index)))?;
                 self.rows.see(&parts_key(&key), |_, body, _| ends.push((body, index)))?;
