@@ -12,7 +12,7 @@ mod server;
 mod wire;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -55,6 +55,8 @@ pub struct Ask {
     pub tests: Tests,
     /// What to note of the product code that each test runs.
     pub trace: Trace,
+    /// Of which tests that is noted; of the others nothing is. `None` is all.
+    pub noted: Option<BTreeSet<String>>,
     /// Whether to stop at the first test that does not pass. What was not run is missing.
     pub stop_early: bool,
     /// Whether to stop at the first test that loops. What was not run is missing.

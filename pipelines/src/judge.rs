@@ -8,20 +8,25 @@ use sswe_engine::{Artifact, Context, Fault, Step};
 use crate::artifact::{self, Counts, Feedback, Outcome, Status, Task, TestResult};
 use crate::harness::{Ask, Report, Tests, Trace};
 use crate::pipeline::Tools;
-use crate::shelf::Shelved;
+use crate::shelf::{Entered, Shelved};
 
 /// What tests did, by id.
 pub(crate) type Statuses = BTreeMap<String, Status>;
 
 /// Returns what the trusted tests of a repository do after some files changed. Remembered as `step`.
+/// Where they were run for another reason, `made` is what they did.
 pub(crate) async fn statuses(
     context: &Context,
     tools: &Tools,
     repo: &Shelved,
     changed: &BTreeMap<String, String>,
     step: &Step,
+    made: Option<Statuses>,
 ) -> Result<Statuses, Fault> {
     let work = async {
+        if let Some(made) = made {
+            return Ok(vec![Artifact::new("statuses", artifact::encode(&made))]);
+        }
         let trusted: Vec<String> = repo.suite.trusted().map(str::to_owned).collect();
         let ask = Ask {
             changed: changed.clone(),
@@ -33,6 +38,12 @@ pub(crate) async fn statuses(
         Ok(vec![Artifact::new("statuses", artifact::encode(&statuses))])
     };
     remembered(context, step, "statuses", work).await
+}
+
+/// Returns what the trusted tests of a repository do as it is.
+pub(crate) async fn sound(context: &Context, tools: &Tools, repo: &Shelved) -> Result<Statuses, Fault> {
+    let step = Step { name: "sound", inputs: vec![("repo".to_owned(), repo.digest)], ..Step::default() };
+    statuses(context, tools, repo, &BTreeMap::new(), &step, None).await
 }
 
 /// Returns what the tests say of an attempt: an edited version of the buggy repository.
@@ -70,13 +81,21 @@ pub(crate) async fn attempt(
         // Code outside of functions runs when a module is loaded: any test may notice.
         let covering = if covering.is_empty() { passing.clone() } else { covering };
 
-        let mut found = Statuses::new();
-        let first: Vec<&str> = failing.union(&covering).copied().collect();
-        found.extend(run(tools, repo, &changed, &first).await?);
         let all_pass = |found: &Statuses| found.values().all(|status| status.is_passed());
-        let rest: Vec<&str> = passing.difference(&covering).copied().collect();
-        if all_pass(&found) && !rest.is_empty() {
-            found.extend(run(tools, repo, &changed, &rest).await?);
+        changed.retain(|path, text| repo.files.text(path) != Some(text));
+        let mut found = Statuses::new();
+        if changed.is_empty() {
+            // What undoes a bug is the tree that it was planted in, whatever the bug was.
+            found = sound(context, tools, repo).await?;
+            found.retain(|id, _| failing.contains(&**id) || passing.contains(&**id));
+        }
+        if found.is_empty() || !all_pass(&found) {
+            let first: Vec<&str> = failing.union(&covering).copied().collect();
+            found = run(tools, repo, &changed, &first).await?;
+            let rest: Vec<&str> = passing.difference(&covering).copied().collect();
+            if all_pass(&found) && !rest.is_empty() {
+                found.extend(run(tools, repo, &changed, &rest).await?);
+            }
         }
         let passes = |id: &&&str| found.get(**id).is_none_or(|status| status.is_passed());
         let counts = Counts {
@@ -127,13 +146,23 @@ fn by_id(report: &Report) -> Statuses {
 /// Passing tests whose lines are noted, at the most: what they execute too is less suspicious.
 const WATCHED: usize = 40;
 
-/// What tests show of a changed repository: their results with the functions they enter, and the
-/// lines that those execute which do not pass, and some that pass.
+/// What tests show of a changed repository.
+pub(crate) struct Sight {
+    /// What they did in a run without notes: as good as any other run, whose outcome [`statuses`] gives.
+    pub(crate) run: Statuses,
+    /// Their results with the functions they enter.
+    pub(crate) report: Report,
+    /// The lines that those execute which do not pass, and some that pass.
+    pub(crate) lines: Option<Report>,
+}
+
+/// Looks at a changed repository. A test notices the change where it enters a function that `notices` it.
 pub(crate) async fn observe(
     tools: &Tools,
     repo: &Shelved,
     changed: &BTreeMap<String, String>,
-) -> Result<(Report, Option<Report>), Fault> {
+    notices: &(dyn Fn(&str, &str) -> bool + Sync),
+) -> Result<Sight, Fault> {
     let trusted: Vec<String> = repo.suite.trusted().map(str::to_owned).collect();
     let ask = |tests: Vec<String>, trace: Trace| Ask {
         changed: changed.clone(),
@@ -144,15 +173,51 @@ pub(crate) async fn observe(
     };
     // Without notes first: what loops would loop ten times longer with them.
     let report = tools.measure(repo, ask(trusted.clone(), Trace::Off)).await?;
-    if loops(&report) || report.tests.iter().all(|test| test.status.is_passed()) {
-        return Ok((report, None));
+    let run = by_id(&report);
+    if loops(&report) || run.values().all(|status| status.is_passed()) {
+        return Ok(Sight { run, report, lines: None });
     }
-    let report = tools.measure(repo, ask(trusted, Trace::Functions)).await?;
+    // A test that does not notice the change enters what it enters on the clean tree; unless one of them
+    // fails all the same. All run, in their order, so that each finds what the others leave behind.
+    let known = entered(tools, repo).await?;
+    let may_notice =
+        |id: &String| known.get(id).is_none_or(|all| all.iter().any(|(path, name)| notices(path, name)));
+    let noted: BTreeSet<String> = trusted.iter().filter(|id| may_notice(id)).cloned().collect();
+    let is_strange = |test: &TestResult| !test.status.is_passed() && !noted.contains(&test.id);
+    let mut is_whole = report.tests.iter().any(is_strange);
+    let mut report = report;
+    if !is_whole {
+        let some = Ask { noted: Some(noted.clone()), ..ask(trusted.clone(), Trace::Functions) };
+        report = tools.measure(repo, some).await?;
+        is_whole = report.tests.iter().any(is_strange);
+    }
+    if is_whole {
+        report = tools.measure(repo, ask(trusted, Trace::Functions)).await?;
+    } else {
+        for test in report.tests.iter_mut().filter(|test| !noted.contains(&test.id)) {
+            test.entered = known.get(&test.id).cloned().unwrap_or_default();
+        }
+    }
     let failing: Vec<String> =
         report.tests.iter().filter(|test| !test.status.is_passed()).map(|test| test.id.clone()).collect();
     let watched = watched(&report);
     let lines = tools.measure(repo, ask(failing.into_iter().chain(watched).collect(), Trace::Lines)).await?;
-    Ok((report, Some(lines)))
+    Ok(Sight { run, report, lines: Some(lines) })
+}
+
+/// Returns the functions that trusted tests enter on the clean tree, where they are run as on a changed one.
+async fn entered<'a>(tools: &Tools, repo: &'a Shelved) -> Result<&'a Entered, Fault> {
+    let run = || async {
+        let tests = Tests::Only(repo.suite.trusted().map(str::to_owned).collect());
+        let ask = Ask { tests, trace: Trace::Functions, stop_at_loop: true, ..Ask::default() };
+        let tests = tools.measure(repo, ask).await?.tests;
+        Ok(tests
+            .into_iter()
+            .filter(|test| test.status.is_passed())
+            .map(|test| (test.id, test.entered))
+            .collect())
+    };
+    repo.entered.get_or_try_init(run).await
 }
 
 /// Returns the passing tests that share most functions with the failing ones: those that all enter,

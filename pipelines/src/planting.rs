@@ -7,10 +7,18 @@ use sswe_engine::{Artifact, Context, Fault, Step};
 
 use crate::artifact::{self, Covered, Failure, LOOPS, Observed, Plant, Status, Task, TestResult};
 use crate::harness::Report;
-use crate::judge;
+use crate::judge::{self, Statuses};
 use crate::pipeline::Tools;
 use crate::rewriter::{self, Edit};
 use crate::shelf::Shelved;
+
+/// A planted edit.
+pub(crate) struct Planted {
+    /// What became of it.
+    pub(crate) task: Task,
+    /// What the trusted tests did in a run of their own, where one was made just now.
+    pub(crate) run: Option<Statuses>,
+}
 
 /// Plants an edit in a repository and looks at what breaks. What breaks is remembered: it is the
 /// same whoever plants the edit, and why.
@@ -21,7 +29,7 @@ pub(crate) async fn plant(
     edit: &Edit,
     card: Option<String>,
     group: u64,
-) -> Result<Task, Fault> {
+) -> Result<Planted, Fault> {
     let step = Step {
         name: "plant",
         settings: vec![
@@ -33,14 +41,17 @@ pub(crate) async fn plant(
         inputs: vec![("repo".to_owned(), repo.digest)],
         ..Step::default()
     };
+    let mut run = None;
     let work = async {
-        let task = look(tools, repo, edit).await?;
+        let (task, statuses) = look(tools, repo, edit).await?;
+        run = Some(statuses);
         Ok(vec![Artifact::new("task", artifact::encode(&task))])
     };
     let bodies = context.step(&step, work).await?;
     let body = bodies.get("task").map(Vec::as_slice).unwrap_or_default();
     let task: Task = artifact::decode(body).map_err(Fault::Failed)?;
-    Ok(Task { planted: Plant { card, group, ..task.planted }, ..task })
+    let task = Task { planted: Plant { card, group, ..task.planted }, ..task };
+    Ok(Planted { task, run })
 }
 
 /// Names a run of the suite on a bug: whoever asks for the same one gets the same one.
@@ -52,10 +63,13 @@ pub(crate) fn run_of(task: &Task, run: u64) -> Result<Step, Fault> {
     Ok(Step { name: "run", inputs, draw: Some(run), ..Step::default() })
 }
 
-async fn look(tools: &Tools, repo: &Shelved, edit: &Edit) -> Result<Task, Fault> {
+async fn look(tools: &Tools, repo: &Shelved, edit: &Edit) -> Result<(Task, Statuses), Fault> {
     let old = repo.files.text(&edit.path).unwrap_or_default();
     let bug = BTreeMap::from([(edit.path.to_string(), edit.apply(old).unwrap_or_else(|| old.to_owned()))]);
-    let (report, lines) = judge::observe(tools, repo, &bug).await?;
+    // Code that runs in another way than by a call may be noticed by any test.
+    let is_plain = repo.source.is_in_plain_body(&edit.path, &edit.function, edit.start);
+    let notices = |path: &str, function: &str| !is_plain || is_touched(edit, path, function);
+    let judge::Sight { run, report, lines } = judge::observe(tools, repo, &bug, &notices).await?;
     let passes = |id: &str| report.tests.iter().any(|test| test.id == id && test.status.is_passed());
     let (pass_to_pass, fail_to_pass) =
         repo.suite.trusted().map(str::to_owned).partition::<Vec<_>, _>(|id| passes(id));
@@ -72,7 +86,7 @@ async fn look(tools: &Tools, repo: &Shelved, edit: &Edit) -> Result<Task, Fault>
         card: None,
         group: 0,
     };
-    Ok(Task {
+    let task = Task {
         schema: "task/1".to_owned(),
         patch_kind: "bug".to_owned(),
         repo: repo.digest.to_string(),
@@ -83,7 +97,18 @@ async fn look(tools: &Tools, repo: &Shelved, edit: &Edit) -> Result<Task, Fault>
         pass_to_pass,
         observed,
         planted,
-    })
+    };
+    Ok((task, run))
+}
+
+/// Returns whether a function, by path and name, is the one around an edit or inside of that.
+fn is_touched(edit: &Edit, path: &str, function: &str) -> bool {
+    if path != &*edit.path {
+        return false;
+    }
+    let name = rewriter::plain_name(function);
+    let inner = name.strip_prefix(&*edit.function);
+    inner.is_some_and(|inner| inner.is_empty() || inner.starts_with('.'))
 }
 
 /// Sums up what tests did: each different failure once, and who entered and executed what.

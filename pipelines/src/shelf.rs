@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sswe_cache::Digest;
 use sswe_engine::{Context, Fault};
+use tokio::sync::OnceCell;
 
 use crate::artifact::{Card, Env, Repo, Suite, Task, Tree};
 use crate::rewriter::{self, Choices, Policy, Scene, Source, Taste};
@@ -31,7 +32,12 @@ pub(crate) struct Shelved {
     pub(crate) suite: Suite,
     /// Its product code.
     pub(crate) source: Source,
+    /// What its tests enter, once somebody asked.
+    pub(crate) entered: OnceCell<Entered>,
 }
+
+/// The functions that tests enter, by id: path and name, sorted.
+pub(crate) type Entered = BTreeMap<String, Vec<(String, String)>>;
 
 /// Repositories and weights that were read once.
 #[derive(Debug, Default)]
@@ -104,7 +110,8 @@ impl Shelf {
         let files = Arc::new(repo.files);
         let parsed = files.clone();
         let source = stage::blocking(move || Source::new(&parsed)).await?;
-        let shelved = Arc::new(Shelved { digest: *digest, files, env, suite, source });
+        let entered = OnceCell::new();
+        let shelved = Arc::new(Shelved { digest: *digest, files, env, suite, source, entered });
         Ok(open(&self.repos).entry(*digest).or_insert(shelved).clone())
     }
 

@@ -154,7 +154,7 @@ fn of_json(page: &str, text: &str) -> Result<Vec<Found>, serde_json::Error> {
 }
 
 fn reason(why: &str) -> String {
-    let why = why.trim();
+    let why = why.trim().trim_end_matches('.');
     if why.is_empty() { String::new() } else { format!(": {why}") }
 }
 

@@ -11,6 +11,8 @@ import sys
 
 BASE = "/base"
 CACHE = "/pyc"
+# Where compiled forms of packages are: no path of a tree begins so.
+SITES = CACHE + "/..site"
 WORK = "/work"
 
 NEWNS, NEWIPC, NEWPID, NEWNET = 0x20000, 0x8000000, 0x20000000, 0x40000000
@@ -69,8 +71,9 @@ def forget(path):
     rewritten.codes.pop(path, None)
 
 
-def seal():
+def seal(config):
     """Makes the clean tree and its compiled form read-only, and leads imports to the latter."""
+    sites = tuple(site + "/" for site in config["site"])
     for folder in (BASE, CACHE):
         mount(None, folder.encode(), None, REMOUNT | BIND | RDONLY | NOSUID | NODEV)
     from importlib import _bootstrap_external as external
@@ -78,8 +81,11 @@ def seal():
     usual = external.cache_from_source
 
     def cache_from_source(path, *rest, **more):
-        if isinstance(path, str) and path.startswith("/work/") and path.endswith(".py") and not rest and not more:
-            return cached(CACHE, path[6:])
+        if isinstance(path, str) and path.endswith(".py") and not rest and not more:
+            if path.startswith("/work/"):
+                return cached(CACHE, path[6:])
+            if path.startswith(sites):
+                return cached(SITES, path)
         return usual(path, *rest, **more)
 
     external.cache_from_source = cache_from_source

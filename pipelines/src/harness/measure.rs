@@ -167,6 +167,7 @@ impl<'a> Run<'a> {
                 Trace::Functions => "functions",
                 Trace::Lines => "lines",
             },
+            noted: self.ask.noted.as_ref(),
             stop_early: self.ask.stop_early,
             limits: &self.bench.limits,
         };

@@ -53,36 +53,32 @@ def prepare(config):
         rewrite.rewrite_asserts(tree, source, path, None)
         return compile(tree, path, "exec", dont_inherit=True)
 
-    note_barren()
+    note_fixtures()
     return compiled
 
 
-def note_barren():
-    """Notes which of the framework's own modules have no fixtures: the first run, which is our own, finds
-    out, and later ones do not look through all that these modules define."""
+def note_fixtures():
+    """Keeps which fixtures the framework's own modules and objects have: each run would look for them
+    through all that these define."""
+    import _pytest.fixtures
     from types import ModuleType
 
-    from _pytest.fixtures import FixtureManager
+    known = {}
 
-    usual, barren = FixtureManager.parsefactories, set()
+    def is_fixture(holder, name):
+        found = getattr(holder, name, None)
+        return type(found).__name__ == "FixtureFunctionDefinition" or hasattr(found, "_pytestfixturefunction")
 
-    def parsefactories(self, *given, **more):
-        holder = given[0] if given else more.get("holder")
-        if isinstance(holder, ModuleType) and holder.__name__.startswith("_pytest."):
-            if holder in barren:
-                return None
-            before = count(self)
-            usual(self, *given, **more)
-            if before is not None and count(self) == before:
-                barren.add(holder)
-            return None
-        return usual(self, *given, **more)
+    def names(holder):
+        of = holder if isinstance(holder, ModuleType) else type(holder)
+        if not (of.__name__ if of is holder else of.__module__).startswith("_pytest."):
+            return dir(holder)
+        if of not in known:
+            known[of] = [name for name in dir(of) if is_fixture(of, name)]
+        return known[of]
 
-    def count(manager):
-        known = getattr(manager, "_arg2fixturedefs", None)
-        return None if known is None else sum(map(len, known.values()))
-
-    FixtureManager.parsefactories = parsefactories
+    # It asks for names there and nowhere else.
+    _pytest.fixtures.dir = names
 
 
 class Plugin:
@@ -135,14 +131,21 @@ def make_plugin(tests, only):
             if self.only is not None:
                 items[:] = [item for item in items if item.nodeid in self.only]
 
+        @hookimpl(tryfirst=True)
+        def pytest_sessionfinish(self):
+            # What comes now is told nobody: to clean up takes longer than a test does.
+            if self.tests.is_over():
+                self.tests.stream.end()
+
         def pytest_collection_finish(self, session):
+            silence(session.config)
             self.tests.plan([item.nodeid for item in session.items])
             if self.tests.should_stop:
                 session.shouldstop = "a test did not pass"
 
         @hookimpl(hookwrapper=True, tryfirst=True)
         def pytest_runtest_protocol(self, item):
-            self.tests.start(item.nodeid.rpartition("::")[0])
+            self.tests.start(item.nodeid.rpartition("::")[0], item.nodeid)
             yield
             self.tests.end(item.nodeid)
             if self.tests.should_stop:
@@ -165,6 +168,20 @@ def make_plugin(tests, only):
                 self.tests.say("failed" if is_failure else "error", error)
 
     return Hooks(tests, only)
+
+
+def silence(config):
+    """Spares the framework to tell of each test what nobody reads, unless a suite has a say in that."""
+    def is_ours(plugin):
+        return getattr(plugin, "__name__", type(plugin).__module__).startswith("_pytest.")
+
+    if not all(is_ours(each.plugin) for each in config.hook.pytest_report_teststatus.get_hookimpls()):
+        return
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    for name in ("pytest_runtest_logstart", "pytest_runtest_logreport", "pytest_runtest_logfinish"):
+        caller = getattr(config.hook, name)
+        if any(each.plugin is reporter for each in caller.get_hookimpls()) and is_ours(reporter):
+            caller._remove_plugin(reporter)
 
 
 def cause(error):

@@ -18,6 +18,7 @@ import socket
 import struct
 import sys
 import sysconfig
+import time
 import types
 
 import isolate
@@ -30,8 +31,40 @@ NEVER = {"antigravity", "this", "turtle", "turtledemo", "tkinter", "idlelib", "t
 # What the name of a compiled form ends with that a test framework made.
 REWRITTEN = ".rewritten"
 
+# How many seconds of a processor may go into compiled forms of packages.
+LONG = 5
+
 # How a verdict ends that left something behind in the network.
 DIRTY = 3
+
+
+def compile_site(site, cache):
+    """Compiles what the environment has and this process has not loaded: tests that need it would compile
+    it in each verdict. It stays as it is, so nothing is checked."""
+    from importlib import _bootstrap_external as external
+
+    loaded = {name.split(".")[0] for name in sys.modules}
+    begun = time.process_time()
+    for folder, names, files in os.walk(site):
+        if folder == site:
+            names[:] = [name for name in names if name not in loaded]
+        # The rest of a large one is compiled where it is needed.
+        if time.process_time() - begun > LONG:
+            return
+        for name in files:
+            path = os.path.join(folder, name)
+            if not name.endswith(".py"):
+                continue
+            try:
+                with open(path, "rb") as file:
+                    source = file.read()
+                code = compile(source, path, "exec", dont_inherit=True)
+            except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+                continue
+            cached = isolate.cached(cache, path)
+            os.makedirs(os.path.dirname(cached), exist_ok=True)
+            with open(cached, "wb") as file:
+                file.write(external._code_to_hash_pyc(code, importlib.util.source_hash(source), False))
 
 
 def compile_tree(tree, cache, sink, rewrite):
@@ -85,6 +118,9 @@ def prepare(config, rewrite):
             os.close(read)
             resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
             compile_tree(isolate.BASE, isolate.CACHE, write, rewrite)
+            os.close(write)
+            for site in config["site"]:
+                compile_site(site, isolate.SITES)
         finally:
             os._exit(0)
     os.close(write)
@@ -171,7 +207,7 @@ def main():
     warm.warm(runner, config)
     runner.ready(config)
     install(config)
-    isolate.seal()
+    isolate.seal(config)
     # Nothing is there yet: each fork puts its tree there. `pytest` alone finds its own way.
     if config["is_module"]:
         sys.path.insert(0, "/work")
@@ -251,7 +287,7 @@ def isolated(files, filter_program, config, runner):
     asked, results = files
     os.set_inheritable(results, False)
     request = isolate.enter(asked, filter_program)
-    stream = report.Stream(results, request["nonce"])
+    stream = report.Stream(results, request["nonce"], True)
     try:
         runner.run(config, request, stream)
     except BaseException as error:

@@ -76,7 +76,7 @@ class Result(unittest.TestResult):
         self.tests = tests
 
     def startTest(self, test):
-        self.tests.start((type(test).__module__, type(test).__qualname__))
+        self.tests.start((type(test).__module__, type(test).__qualname__), test.id())
 
     def stopTest(self, test):
         self.tests.end(test.id())
@@ -123,7 +123,7 @@ class Result(unittest.TestResult):
             self.tests.fixture([name + "."], status, error, trace)
         elif status == "error":
             # All tests of it have ended: that it could not be cleaned up is a result of its own.
-            self.tests.start(None)
+            self.tests.start(None, holder.id())
             self.tests.say(status, error, trace)
             self.tests.end(holder.id())
 

@@ -1,6 +1,6 @@
 //! What crosses into a verdict, and what comes out of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +24,7 @@ pub(super) struct Request<'a> {
     pub changed: &'a BTreeMap<String, String>,
     pub only: Option<&'a [String]>,
     pub trace: &'a str,
+    pub noted: Option<&'a BTreeSet<String>>,
     pub stop_early: bool,
     pub limits: &'a Limits,
 }

@@ -108,7 +108,7 @@ pub fn repairs(scene: &Scene) -> Choices {
 
 /// Returns the name of a function as the parser writes it: without what Python adds for functions
 /// inside of functions.
-pub(super) fn plain_name(name: &str) -> String {
+pub(crate) fn plain_name(name: &str) -> String {
     name.split('.').filter(|part| !part.starts_with('<')).collect::<Vec<_>>().join(".")
 }
 

@@ -119,6 +119,18 @@ impl Source {
         paths
     }
 
+    /// Returns whether a place is in the body of a function that does nothing until it is entered, and
+    /// gives nothing out before it ends.
+    pub(crate) fn is_in_plain_body(&self, path: &str, function: &str, at: u32) -> bool {
+        let Some(file) = self.file(path) else { return false };
+        let around = |span: &&syntax::Span| (span.body..span.end).contains(&at);
+        let Some(span) = file.functions.iter().filter(around).min_by_key(|span| span.end - span.start) else {
+            return false;
+        };
+        let text = file.text.get(span.start as usize..span.end as usize).unwrap_or("yield");
+        &*span.name == function && !["yield", "async"].iter().any(|word| text.contains(word))
+    }
+
     pub(super) fn file(&self, path: &str) -> Option<&Arc<Parsed>> {
         self.changed.get(path).or_else(|| self.base.files.get(path))
     }

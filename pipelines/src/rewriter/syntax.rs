@@ -50,7 +50,8 @@ pub(super) struct Span {
     pub(super) end: u32,
     pub(super) row: u32,
     pub(super) last_row: u32,
-    /// The line on which its body begins.
+    /// Where its body begins, and on which line.
+    pub(super) body: u32,
     pub(super) body_row: u32,
     /// The names of its parameters.
     pub(super) parameters: Vec<u64>,
@@ -243,6 +244,7 @@ fn span(arena: Arena<'_>, at: u32, qualified: &str, class: u64, is_top: bool) ->
         end: node.end,
         row: node.row,
         last_row: node.last_row,
+        body: body.map_or(node.end, |body| body.start),
         body_row: body.map_or(node.last_row, |body| body.row),
         parameters: names,
         is_top,

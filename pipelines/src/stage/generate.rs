@@ -91,6 +91,8 @@ pub(crate) async fn run(context: &Context, tools: &Tools) -> Result<Made, Fault>
         return Ok(Made::default());
     };
     let card = card_digest.map(|digest| digest.to_string());
-    let task = planting::plant(context, tools, &repo, &choices.edits()[pick.index], card, group).await?;
+    let edit = &choices.edits()[pick.index];
+    let planting::Planted { task, run: _ } =
+        planting::plant(context, tools, &repo, edit, card, group).await?;
     Ok(Made { artifacts: vec![Artifact::new("candidates", artifact::encode(&task))], ..Made::default() })
 }

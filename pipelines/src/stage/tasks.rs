@@ -28,13 +28,14 @@ pub(crate) async fn run(context: &Context, tools: &Tools, wanted: Wanted) -> Res
     let Some(pick) = picks.get(draw as usize) else {
         return Ok(Made::default());
     };
-    let task = planting::plant(context, tools, &repo, &choices.edits()[pick.index], None, draw).await?;
+    let edit = &choices.edits()[pick.index];
+    let planting::Planted { task, run } = planting::plant(context, tools, &repo, edit, None, draw).await?;
     if task.fail_to_pass.is_empty() || task.loops() {
         return Ok(Made::default());
     }
-    // Once more: what changes its mind is no task.
-    let again = planting::run_of(&task, 0)?;
-    let statuses = judge::statuses(context, tools, &repo, &task.bug, &again).await?;
+    // What another run saw otherwise is no task.
+    let other = planting::run_of(&task, 0)?;
+    let statuses = judge::statuses(context, tools, &repo, &task.bug, &other, run).await?;
     let does = |id: &String, passed: bool| {
         statuses.get(id).is_some_and(|status: &Status| status.is_passed() == passed)
     };

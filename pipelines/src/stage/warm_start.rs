@@ -35,7 +35,8 @@ pub(crate) async fn run(context: &Context, tools: &Tools) -> Result<Made, Fault>
         let picks = super::blocking(draws).await?;
         for (draw, pick) in picks.into_iter().enumerate() {
             let edit = &choices.edits()[pick.index];
-            let task = planting::plant(context, tools, &repo, edit, None, draw as u64).await?;
+            let planting::Planted { task, run: _ } =
+                planting::plant(context, tools, &repo, edit, None, draw as u64).await?;
             if task.fail_to_pass.is_empty() || task.loops() {
                 continue;
             }

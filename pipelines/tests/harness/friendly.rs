@@ -123,6 +123,24 @@ async fn traces_tell_what_each_test_ran() {
 }
 
 #[tokio::test]
+async fn what_is_noted_of_some_tests_is_what_is_noted_of_them_among_all() {
+    let all = Ask { trace: Trace::Functions, ..Ask::default() };
+    let pytest = pytest().await.map(|pytest| (pytest, "python -m pytest -q"));
+    for (harness, command) in [(harness().await, "python -m unittest")].into_iter().chain(pytest) {
+        let bench = bench(command, FILES);
+        let whole = harness.measure(&bench, all.clone()).await.unwrap();
+        for one in &whole.tests {
+            let noted = Some([one.id.clone()].into());
+            let report = harness.measure(&bench, Ask { noted, ..all.clone() }).await.unwrap();
+            assert_eq!(test(&report, &one.id), one);
+            let others = report.tests.iter().filter(|test| test.id != one.id);
+            assert!(others.clone().all(|test| test.entered.is_empty()), "{report:#?}");
+            assert_eq!(others.count(), whole.tests.len() - 1);
+        }
+    }
+}
+
+#[tokio::test]
 async fn it_stops_when_it_is_told_to() {
     let harness = harness().await;
     let bench = bench("python -m unittest", FILES);

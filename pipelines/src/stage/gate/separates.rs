@@ -1,7 +1,5 @@
 //! `separates`: the hidden tests tell the broken repository from the mended one.
 
-use std::collections::BTreeMap;
-
 use sswe_engine::{Context, Step};
 
 use super::{Said, reject};
@@ -23,7 +21,7 @@ pub(super) async fn judge(context: &Context, tools: &Tools, task: &Task) -> Said
         return reject("no test notices the bug", "");
     }
     // The null patch: the broken repository as it is.
-    let broken = judge::statuses(context, tools, &repo, &task.bug, &planting::run_of(task, 0)?).await?;
+    let broken = judge::statuses(context, tools, &repo, &task.bug, &planting::run_of(task, 0)?, None).await?;
     if must_fail && let Some(id) = task.fail_to_pass.iter().find(|id| passes(&broken, id)) {
         return reject("doing nothing mends a test", id.clone());
     }
@@ -34,8 +32,7 @@ pub(super) async fn judge(context: &Context, tools: &Tools, task: &Task) -> Said
     }
     // The reference: the bug undone, which is the repository as it was.
     if must_pass {
-        let step = Step { name: "sound", inputs: vec![("repo".to_owned(), repo.digest)], ..Step::default() };
-        let sound = judge::statuses(context, tools, &repo, &BTreeMap::new(), &step).await?;
+        let sound = judge::sound(context, tools, &repo).await?;
         let all = || task.fail_to_pass.iter().chain(&task.pass_to_pass);
         if let Some(id) = all().find(|id| !passes(&sound, id)) {
             return reject("the reference does not mend it", id.clone());
@@ -51,7 +48,7 @@ pub(super) async fn judge(context: &Context, tools: &Tools, task: &Task) -> Said
                 settings: vec![("without".to_owned(), path.clone())],
                 ..planting::run_of(task, 0)?
             };
-            let statuses = judge::statuses(context, tools, &repo, &rest, &step).await?;
+            let statuses = judge::statuses(context, tools, &repo, &rest, &step, None).await?;
             if !task.fail_to_pass.iter().any(|id| passes(&statuses, id)) {
                 return reject("a file of the bug does not matter", name);
             }

@@ -19,7 +19,7 @@ pub(super) async fn judge(context: &Context, tools: &Tools, task: &Task) -> Said
     for run in 0..runs {
         // Each run is remembered on its own: more runs later cost only what is more.
         let step = planting::run_of(task, run)?;
-        let measured = judge::statuses(context, tools, &repo, &task.bug, &step);
+        let measured = judge::statuses(context, tools, &repo, &task.bug, &step, None);
         // The clock decides nothing: a run that takes longer is tried again.
         let Ok(statuses) = tokio::time::timeout(wall, measured).await else {
             return Err(Fault::Infra(format!("a run did not end within {wall:?}: raise `stable.wall`")));
