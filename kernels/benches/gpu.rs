@@ -23,6 +23,9 @@ use sswe_kernels::{
     element::encode,
 };
 
+#[path = "../src/random.rs"]
+mod random;
+
 /// The problem of most figures: rows and numbers of each. As `f32`, 2 GiB.
 const ROWS: usize = 512;
 const DIM: usize = 1 << 20;
@@ -89,18 +92,6 @@ fn copied(stream: &Arc<CudaStream>) -> Result<f64, Box<dyn Error>> {
     Ok(2.0 * bytes as f64 / time / 1e6)
 }
 
-/// Returns finite numbers of no pattern.
-fn numbers(count: usize) -> Vec<f32> {
-    let mut state = 0x9e37_79b9_7f4a_7c15u64;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 40) as f32 / (1u64 << 24) as f32 - 0.5
-    };
-    (0..count).map(|_| next()).collect()
-}
-
 /// Returns how long the kernels of a problem take whose rows lie on the device: sums, and totals.
 fn resident(
     stream: &Arc<CudaStream>,
@@ -114,7 +105,7 @@ fn resident(
     let module = stream.context().load_module(Ptx::from_binary(code.bytes))?;
     let buffer = |buffer| stream.alloc_zeros::<u8>(plan.bytes(buffer).max(16));
     let mut rows = buffer(Buffer::Rows)?;
-    let row = encode(problem.dtype, &numbers(problem.dim));
+    let row = encode(problem.dtype, &random::random(1, problem.dim));
     for at in 0..problem.rows {
         stream.memcpy_htod(&row, &mut rows.slice_mut(at * row.len()..(at + 1) * row.len()))?;
     }
@@ -158,7 +149,7 @@ fn resident(
 
 /// Returns how long the whole takes from the host's memory, and the bytes of the rows.
 fn from_host(gpu: &Gpu, dtype: Dtype) -> Result<(f64, usize), Box<dyn Error>> {
-    let (values, direction) = (numbers(DIM), numbers(DIM));
+    let (values, direction) = (random::random(1, DIM), random::random(1, DIM));
     let bytes = encode(dtype, &values).repeat(ROWS);
     let rows = Rows::new(dtype, DIM, &bytes).ok_or("rows are not whole")?;
     // The first call compiles.

@@ -1,66 +1,65 @@
-"""The same cosines in numpy and torch, as far as they are installed.
+"""Does what the bench asks for in numpy and torch, as far as they are installed.
 
-    SSWE_BENCH_DATA=/tmp/rows cargo bench -p sswe-kernels
-    python3 kernels/benches/peers.py /tmp/rows
+    SSWE_PEERS=python3 cargo bench -p sswe-kernels --bench align
 
-Prints gigabytes and numbers a second: the best and the median of nine rounds, on one thread, in
-processor time, as the bench does.
+The bench starts this program, and lets it and its own kernels take turns on the same rows. Argument: the
+folder of `rows.f32`, `direction.f32` and `directions.f32`, and how many numbers a row has. It prints one
+line for each contender (threads, bytes it reads, products it adds, name), then `go`; for each number that
+it reads it runs that contender and answers with the seconds of processor time that went by.
 """
 
 import os
-import statistics
 import sys
 import time
 
-for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(name, "1")
+import numpy as np
 
-DIM = 1 << 20
-ROUNDS = 9
+FOLDER, DIM = sys.argv[1], int(sys.argv[2])
+CONTENDERS = []
 
 
-def measure(name, size, work, numbers):
-    seconds = []
-    for at in range(ROUNDS + 1):
-        begun = time.process_time()
-        work()
-        if at:
-            seconds.append(time.process_time() - begun)
-    best, middle = min(seconds), statistics.median(seconds)
-    print(f"{name:<34} {size / best / 1e9:6.1f}  {size / middle / 1e9:6.1f}  {numbers / middle / 1e9:7.2f}")
+def add(name, threads, size, products, work):
+    CONTENDERS.append(work)
+    print(f"{threads} {size} {products} {name}", flush=True)
+
+
+def read(name):
+    return np.fromfile(os.path.join(FOLDER, name), dtype="<f4").reshape(-1, DIM)
 
 
 def main():
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
-    try:
-        import numpy as np
-    except ImportError:
-        sys.exit("numpy is not installed: nothing to measure")
-    rows = np.fromfile(os.path.join(sys.argv[1], "rows.f32"), dtype="<f4").reshape(-1, DIM)
-    direction = np.fromfile(os.path.join(sys.argv[1], "direction.f32"), dtype="<f4")
-    print(f"{'':<34}   best  median  Gelem/s")
-    measure("numpy f32 rows @ v", rows.nbytes, lambda: rows @ direction, rows.size)
-    measure(
-        "numpy f32 rows @ v, einsum norm",
-        rows.nbytes,
-        lambda: rows @ direction / np.sqrt(np.einsum("ij,ij->i", rows, rows)),
-        rows.size,
+    threads = int(os.environ["OMP_NUM_THREADS"])
+    x, v, many = read("rows.f32"), read("direction.f32")[0], read("directions.f32")
+    size, numbers = x.nbytes, x.size
+    add(
+        "f32 numpy",
+        threads,
+        size,
+        numbers,
+        lambda: x @ v / np.sqrt(np.einsum("ij,ij->i", x, x)),
     )
+    add("f32 numpy, no norm", threads, size, numbers, lambda: x @ v)
+    for count in (4, 8, 16, 34):
+        some = np.ascontiguousarray(many[:count])
+        add(f"f32 numpy V={count}", threads, size, numbers * count, lambda some=some: x @ some.T)
     try:
         import torch
     except ImportError:
-        print("torch is not installed: skipped")
-        return
-    torch.set_num_threads(1)
-    for dtype in (torch.float32, torch.bfloat16):
-        x, v = torch.from_numpy(rows).to(dtype), torch.from_numpy(direction).to(dtype)
-        size, name = x.numel() * x.element_size(), str(dtype).removeprefix("torch.")
-        measure(f"torch {name} x @ v", size, lambda: x @ v, x.numel())
-        norms = lambda: (x @ v) / torch.linalg.vector_norm(x, dim=1)
-        measure(f"torch {name} x @ v, vector_norm", size, norms, x.numel())
-        cosine = lambda: torch.nn.functional.cosine_similarity(x, v[None], dim=1)
-        measure(f"torch {name} cosine_similarity", size, cosine, x.numel())
+        torch = None
+        print("torch is not installed", file=sys.stderr)
+    if torch is not None:
+        torch.set_num_threads(threads)
+        for short, dtype in (("f32", torch.float32), ("bf16", torch.bfloat16)):
+            a, b = torch.from_numpy(x).to(dtype), torch.from_numpy(v).to(dtype)
+            size = a.numel() * a.element_size()
+            norms = lambda a=a, b=b: (a @ b) / torch.linalg.vector_norm(a, dim=1)
+            add(f"{short} torch", threads, size, numbers, norms)
+            add(f"{short} torch, no norm", threads, size, numbers, lambda a=a, b=b: a @ b)
+    print("go", flush=True)
+    for line in sys.stdin:
+        begun = time.process_time()
+        CONTENDERS[int(line)]()
+        print(time.process_time() - begun, flush=True)
 
 
 main()

@@ -7,7 +7,11 @@
 mod plan;
 mod slab;
 
-use crate::{Device, Dtype, Error, Gradients, Isa, Status, fast::Totals};
+use crate::{
+    Device, Dtype, Error, Gradients, Isa, Status,
+    device::{Engine, Load},
+    fast::Totals,
+};
 
 use plan::Plan;
 
@@ -57,6 +61,16 @@ pub struct Settings<'a> {
     pub isa: Option<Isa>,
     /// The most columns of a slab, where not as many as fit.
     pub columns: Option<usize>,
+}
+
+impl Settings<'_> {
+    /// Returns how many threads work.
+    fn threads(&self) -> usize {
+        match self.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        }
+    }
 }
 
 /// One candidate's score.
@@ -112,10 +126,13 @@ pub fn align(
     progress: &(dyn Fn(f64) + Sync),
 ) -> Result<Alignment, Error> {
     check(candidates, validation, settings)?;
-    let engine = settings.device.choose()?;
     let plan = Plan::new(validation, labels, settings);
-    let run = slab::Run::new(candidates, validation, &plan, settings, engine);
-    let sums = run.sums(progress)?;
+    let sums = |engine| slab::Run::new(candidates, validation, &plan, settings, engine).sums(progress);
+    let sums = match sums(settings.device.choose(load(candidates, &plan, settings))?) {
+        // A GPU that nobody asked for by name, and that failed, is no reason to stop.
+        Err(Error::NoDevice { .. }) if settings.device == Device::Auto => sums(Engine::Cpu)?,
+        sums => sums?,
+    };
     if !sums.whole.is_finite() {
         return Err(blame(validation, settings.dtype));
     }
@@ -131,6 +148,16 @@ pub fn align(
         validation: validation.count(),
         strata: plan.strata,
     })
+}
+
+fn load(candidates: &Gradients, plan: &Plan, settings: &Settings<'_>) -> Load {
+    let (rows, dim) = (candidates.count() as f64, candidates.dim() as f64);
+    let directions = plan.directions.len() + usize::from(settings.centre);
+    Load {
+        bytes: candidates.bytes() as f64,
+        products: rows * dim * directions as f64,
+        threads: settings.threads(),
+    }
 }
 
 fn check(candidates: &Gradients, validation: &Gradients, settings: &Settings<'_>) -> Result<(), Error> {

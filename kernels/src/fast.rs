@@ -2,7 +2,10 @@
 //!
 //! A unit is 16 of the 64 lanes of a chunk. Lanes never meet before a chunk ends, so an instruction
 //! set may take them in any order and as many at a time as its registers hold; the bits stay the same.
-//! Two rows share each load of a direction.
+//! Three rows share each load of a direction; [`tile`] is for more directions than one.
+
+mod means;
+mod tile;
 
 use crate::{
     Dtype,
@@ -15,6 +18,8 @@ use crate::{
 compile_error!("rows are little-endian, and these kernels read them as they are");
 
 pub(crate) use crate::vector::UNIT;
+pub(crate) use means::{accumulate, mean};
+pub(crate) use tile::Room;
 
 /// Sixteen numbers of a direction, aligned as the widest loads like it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -24,8 +29,15 @@ pub(crate) struct Unit(pub(crate) [f32; UNIT]);
 /// Units in the lanes of a chunk.
 const UNITS: usize = LANES / UNIT;
 
+/// Steps of 64 numbers in a chunk.
+const STEPS: usize = CHUNK / LANES;
+
 /// Steps of 64 numbers that have one scale.
 const SCALED_STEPS: usize = BLOCK / LANES;
+
+/// Rows that share each load of a direction. Two leave the processor waiting for loads, and for four
+/// there are not registers enough.
+const SHARING: usize = 3;
 
 /// Some columns of one row; the number of columns is a multiple of 512.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +46,8 @@ pub(crate) struct Panel<'a> {
     pub(crate) values: &'a [u8],
     /// Their scales, where the type has them.
     pub(crate) scales: &'a [u8],
+    /// What will be read next, where that is known: memory is asked for it early.
+    pub(crate) next: &'a [u8],
 }
 
 /// The sums of one row, one inner product for each direction.
@@ -90,180 +104,249 @@ impl Isa {
     }
 }
 
-/// Adds the sums of a panel's columns to those of its two rows.
+/// Returns how many rows are best given to [`add`] together.
+pub(crate) fn together(directions: usize) -> usize {
+    if directions == 1 { SHARING } else { 8 * tile::ROWS }
+}
+
+/// Adds the sums of a panel's columns to those of each row.
 ///
-/// There is at least one direction, and each is as long as the panel, as are the weights. The caller
+/// There is at least one direction, and each is as long as the panels, as are the weights. The caller
 /// goes through the panels of a row in order, each but the last being whole chunks.
 pub(crate) fn add(
     isa: Isa,
     dtype: Dtype,
-    rows: [Panel<'_>; 2],
+    rows: &[Panel<'_>],
     directions: &[&[Unit]],
     weights: Option<&[Unit]>,
-    totals: [&mut Totals; 2],
+    totals: &mut [Totals],
+    room: &mut Room,
 ) {
     match dtype {
-        Dtype::F32 => add_as::<F32>(isa, rows, directions, weights, totals),
-        Dtype::Bf16 => add_as::<Bf16>(isa, rows, directions, weights, totals),
-        Dtype::F16 => add_as::<F16>(isa, rows, directions, weights, totals),
-        Dtype::Int8 => add_as::<Int8>(isa, rows, directions, weights, totals),
+        Dtype::F32 => add_as::<F32>(isa, rows, directions, weights, totals, room),
+        Dtype::Bf16 => add_as::<Bf16>(isa, rows, directions, weights, totals, room),
+        Dtype::F16 => add_as::<F16>(isa, rows, directions, weights, totals, room),
+        Dtype::Int8 => add_as::<Int8>(isa, rows, directions, weights, totals, room),
     }
 }
 
 fn add_as<E: Element>(
     isa: Isa,
-    rows: [Panel<'_>; 2],
+    rows: &[Panel<'_>],
     directions: &[&[Unit]],
     weights: Option<&[Unit]>,
-    totals: [&mut Totals; 2],
+    totals: &mut [Totals],
+    room: &mut Room,
 ) {
     // SAFETY: an `Isa` other than `Portable` comes from `available`, which asked the processor.
     #[cfg(target_arch = "x86_64")]
     match isa {
-        Isa::Avx512 => return unsafe { avx512::<E>(rows, directions, weights, totals) },
-        Isa::Avx2 => return unsafe { avx2::<E>(rows, directions, weights, totals) },
+        Isa::Avx512 => return unsafe { avx512::<E>(rows, directions, weights, totals, room) },
+        Isa::Avx2 => return unsafe { avx2::<E>(rows, directions, weights, totals, room) },
         Isa::Portable => {}
     }
     let _ = isa;
     // SAFETY: it needs no instruction set.
-    unsafe { panel::<E, Plain, 1, 2, 1>(rows, directions, weights, totals) };
+    unsafe { panels::<E, Plain, 1, 2, 3>(rows, directions, weights, totals, room) };
 }
 
 // In each, so many accumulators as there are registers, but for what loads need.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
 fn avx512<E: Element>(
-    rows: [Panel<'_>; 2],
+    rows: &[Panel<'_>],
     directions: &[&[Unit]],
     weights: Option<&[Unit]>,
-    totals: [&mut Totals; 2],
+    totals: &mut [Totals],
+    room: &mut Room,
 ) {
     // SAFETY: this function has the instruction set.
-    unsafe { panel::<E, crate::vector::x86::Avx512, 4, 4, 2>(rows, directions, weights, totals) };
+    unsafe {
+        panels::<E, crate::vector::x86::Avx512, 4, { tile::ROWS }, 4>(rows, directions, weights, totals, room)
+    };
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,f16c")]
 fn avx2<E: Element>(
-    rows: [Panel<'_>; 2],
+    rows: &[Panel<'_>],
     directions: &[&[Unit]],
     weights: Option<&[Unit]>,
-    totals: [&mut Totals; 2],
+    totals: &mut [Totals],
+    room: &mut Room,
 ) {
     // SAFETY: this function has the instruction set.
-    unsafe { panel::<E, crate::vector::x86::Avx2, 1, 2, 1>(rows, directions, weights, totals) };
+    unsafe { panels::<E, crate::vector::x86::Avx2, 1, 2, 3>(rows, directions, weights, totals, room) };
 }
 
-/// Adds a panel's numbers to sums, one for each column.
-pub(crate) fn accumulate(isa: Isa, dtype: Dtype, panel: Panel<'_>, sums: &mut [[f64; UNIT]]) {
-    match dtype {
-        Dtype::F32 => accumulate_as::<F32>(isa, panel, sums),
-        Dtype::Bf16 => accumulate_as::<Bf16>(isa, panel, sums),
-        Dtype::F16 => accumulate_as::<F16>(isa, panel, sums),
-        Dtype::Int8 => accumulate_as::<Int8>(isa, panel, sums),
-    }
-}
-
-fn accumulate_as<E: Element>(isa: Isa, panel: Panel<'_>, sums: &mut [[f64; UNIT]]) {
-    // SAFETY: as in `add_as`.
-    #[cfg(target_arch = "x86_64")]
-    match isa {
-        Isa::Avx512 => return unsafe { accumulate_avx512::<E>(panel, sums) },
-        Isa::Avx2 => return unsafe { accumulate_avx2::<E>(panel, sums) },
-        Isa::Portable => {}
-    }
-    let _ = isa;
-    // SAFETY: it needs no instruction set.
-    unsafe { accumulate_here::<E, Plain>(panel, sums) };
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
-fn accumulate_avx512<E: Element>(panel: Panel<'_>, sums: &mut [[f64; UNIT]]) {
-    // SAFETY: this function has the instruction set.
-    unsafe { accumulate_here::<E, crate::vector::x86::Avx512>(panel, sums) };
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma,f16c")]
-fn accumulate_avx2<E: Element>(panel: Panel<'_>, sums: &mut [[f64; UNIT]]) {
-    // SAFETY: this function has the instruction set.
-    unsafe { accumulate_here::<E, crate::vector::x86::Avx2>(panel, sums) };
-}
-
-#[inline(always)]
+/// `SINGLE` is how many units of lanes one direction takes at a time, beside the norm; where there are
+/// more directions, `ROWS` rows are taken with `WIDE` of them.
+///
 /// # Safety
 ///
 /// The processor has the instruction set of the vector.
-unsafe fn accumulate_here<E: Element, T: Vector>(panel: Panel<'_>, sums: &mut [[f64; UNIT]]) {
-    let (values, scales) = (E::steps(panel.values), panel.scales.as_chunks::<4>().0);
-    for (at, (step, sums)) in values.iter().zip(sums.as_chunks_mut::<UNITS>().0).enumerate() {
-        let scale = if E::SCALED { f32::from_le_bytes(scales[at / SCALED_STEPS]) } else { 0.0 };
-        for (unit, sums) in sums.iter_mut().enumerate() {
-            // SAFETY: so says this function.
-            let x = unsafe { E::load::<T>(step, unit, scale).store() };
-            for (sum, x) in sums.iter_mut().zip(x) {
-                *sum += f64::from(x);
-            }
-        }
-    }
-}
-
-/// Writes the mean of some cells of sums, in which there are `count` rows; `room` is as long as a cell.
-pub(crate) fn mean(
-    isa: Isa,
-    cells: &[[f64; UNIT]],
-    of: &[usize],
-    count: u32,
-    room: &mut [[f64; UNIT]],
-    into: &mut [Unit],
-) {
-    // SAFETY: as in `add_as`.
-    #[cfg(target_arch = "x86_64")]
-    match isa {
-        Isa::Avx512 => return unsafe { mean_avx512(cells, of, count, room, into) },
-        Isa::Avx2 => return unsafe { mean_avx2(cells, of, count, room, into) },
-        Isa::Portable => {}
-    }
-    let _ = isa;
-    mean_here(cells, of, count, room, into);
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
-fn mean_avx512(cells: &[[f64; UNIT]], of: &[usize], count: u32, room: &mut [[f64; UNIT]], into: &mut [Unit]) {
-    mean_here(cells, of, count, room, into);
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma,f16c")]
-fn mean_avx2(cells: &[[f64; UNIT]], of: &[usize], count: u32, room: &mut [[f64; UNIT]], into: &mut [Unit]) {
-    mean_here(cells, of, count, room, into);
-}
-
 #[inline(always)]
-fn mean_here(cells: &[[f64; UNIT]], of: &[usize], count: u32, room: &mut [[f64; UNIT]], into: &mut [Unit]) {
-    room.fill([0.0; UNIT]);
-    for cell in of {
-        for (sums, cell) in room.iter_mut().zip(&cells[cell * into.len()..]) {
-            for (sum, x) in sums.iter_mut().zip(cell) {
-                *sum += x;
+unsafe fn panels<E: Element, T: Vector, const SINGLE: usize, const ROWS: usize, const WIDE: usize>(
+    rows: &[Panel<'_>],
+    directions: &[&[Unit]],
+    weights: Option<&[Unit]>,
+    totals: &mut [Totals],
+    room: &mut Room,
+) {
+    // SAFETY of all: so says this function.
+    if let &[direction] = directions {
+        let (threes, rest) = rows.as_chunks::<SHARING>();
+        let (totals_of_threes, totals_of_rest) = totals.as_chunks_mut::<SHARING>();
+        for (rows, totals) in threes.iter().zip(totals_of_threes) {
+            unsafe { panel::<E, T, SHARING, SINGLE>(rows, direction, weights, totals) };
+        }
+        for (row, totals) in rest.iter().zip(totals_of_rest) {
+            let (row, totals) = (std::array::from_ref(row), std::array::from_mut(totals));
+            unsafe { panel::<E, T, 1, SINGLE>(row, direction, weights, totals) };
+        }
+    } else {
+        unsafe { tile::panels::<E, T, ROWS, WIDE>(rows, directions, weights, totals, room) };
+    }
+}
+
+/// Adds the sums of some rows with one direction.
+///
+/// # Safety
+///
+/// The processor has the instruction set of the vector.
+#[inline(always)]
+unsafe fn panel<E: Element, T: Vector, const R: usize, const U: usize>(
+    rows: &[Panel<'_>; R],
+    direction: &[Unit],
+    weights: Option<&[Unit]>,
+    totals: &mut [Totals; R],
+) {
+    let steps = E::steps(rows[0].values).len();
+    for first in (0..steps).step_by(STEPS) {
+        let end = steps.min(first + STEPS);
+        let rows = rows.each_ref().map(|row| Chunk::<E>::of(row, first, end));
+        let direction = part(direction, first, end);
+        // SAFETY of both: so says this function.
+        let sums = match weights {
+            None => unsafe { sums::<E, T, R, U, false>(&rows, direction, &[]) },
+            Some(weights) => unsafe { sums::<E, T, R, U, true>(&rows, direction, part(weights, first, end)) },
+        };
+        for (totals, [dot, norm2]) in totals.iter_mut().zip(sums) {
+            totals.dots[0] += f64::from(dot);
+            totals.norm2 += f64::from(norm2);
+        }
+    }
+}
+
+/// Returns some steps of a direction.
+#[inline(always)]
+fn part(units: &[Unit], first: usize, end: usize) -> &[[Unit; UNITS]] {
+    units[first * UNITS..end * UNITS].as_chunks::<UNITS>().0
+}
+
+/// A row's part of one chunk, or of the beginning of one.
+#[derive(Clone, Copy)]
+struct Chunk<'a, E: Element> {
+    values: &'a [E::Step],
+    scales: &'a [[u8; 4]],
+    /// Where the row is read next; it may lie anywhere.
+    next: *const u8,
+}
+
+impl<'a, E: Element> Chunk<'a, E> {
+    #[inline(always)]
+    fn of(row: &Panel<'a>, first: usize, end: usize) -> Chunk<'a, E> {
+        let all = E::steps(row.values);
+        let next = if end < all.len() || row.next.is_empty() {
+            all.as_ptr_range().start.wrapping_add(end).cast()
+        } else {
+            row.next.as_ptr()
+        };
+        let scales = row.scales.as_chunks::<4>().0;
+        let scales = if E::SCALED { &scales[first / SCALED_STEPS..end / SCALED_STEPS] } else { &[] };
+        Chunk { values: &all[first..end], scales, next }
+    }
+
+    #[inline(always)]
+    fn scale(&self, step: usize) -> f32 {
+        if E::SCALED { f32::from_le_bytes(self.scales[step / SCALED_STEPS]) } else { 0.0 }
+    }
+
+    /// Asks for the memory that is read some steps later.
+    #[inline(always)]
+    fn ask<T: Vector>(&self, step: usize) {
+        if T::AHEAD == 0 {
+            return;
+        }
+        let (ahead, all) = (step * size_of::<E::Step>() + T::AHEAD, size_of_val(self.values));
+        let from = match ahead < all {
+            true => self.values.as_ptr().cast::<u8>().wrapping_add(ahead),
+            false => self.next.wrapping_add(ahead - all),
+        };
+        for line in (0..size_of::<E::Step>()).step_by(64) {
+            T::prefetch(from.wrapping_add(line));
+        }
+    }
+}
+
+/// Returns the inner products of `R` rows with a direction, and their squared norms, taking `U` units
+/// of lanes at a time.
+///
+/// # Safety
+///
+/// The processor has the instruction set of the vector.
+#[inline(always)]
+unsafe fn sums<E: Element, T: Vector, const R: usize, const U: usize, const WEIGHTED: bool>(
+    rows: &[Chunk<'_, E>; R],
+    direction: &[[Unit; UNITS]],
+    weights: &[[Unit; UNITS]],
+) -> [[f32; 2]; R] {
+    let steps = direction.len();
+    // Known to be as long as the loop, so that nothing is checked inside.
+    let values = rows.each_ref().map(|row| &row.values[..steps]);
+    let weights = if WEIGHTED { &weights[..steps] } else { weights };
+    // SAFETY of all below: so says this function.
+    let zero = unsafe { T::zero() };
+    let mut dots = [[zero; UNITS]; R];
+    let mut norms = [[zero; UNITS]; R];
+    for part in 0..UNITS / U {
+        let mut dot = [[zero; U]; R];
+        let mut norm = [[zero; U]; R];
+        for step in 0..steps {
+            if part == 0 {
+                rows.iter().for_each(|row| row.ask::<T>(step));
+            }
+            for u in 0..U {
+                let unit = part * U + u;
+                let y = unsafe { T::from_f32(direction[step][unit].0.as_ptr().cast()) };
+                for row in 0..R {
+                    let x = unsafe { E::load::<T>(&values[row][step], unit, rows[row].scale(step)) };
+                    dot[row][u] = unsafe { x.fma(y, dot[row][u]) };
+                    norm[row][u] = match WEIGHTED {
+                        false => unsafe { x.fma(x, norm[row][u]) },
+                        true => unsafe {
+                            let w = T::from_f32(weights[step][unit].0.as_ptr().cast());
+                            x.mul(w).fma(x, norm[row][u])
+                        },
+                    };
+                }
+            }
+        }
+        for row in 0..R {
+            for u in 0..U {
+                dots[row][part * U + u] = dot[row][u];
+                norms[row][part * U + u] = norm[row][u];
             }
         }
     }
-    let count = f64::from(count);
-    for (sums, unit) in room.iter().zip(into) {
-        for (x, sum) in unit.0.iter_mut().zip(sums) {
-            *x = (sum / count) as f32;
-        }
-    }
+    std::array::from_fn(|row| unsafe { [T::join(dots[row]), T::join(norms[row])] })
 }
 
 /// Returns a direction's numbers as a panel of a row.
 pub(crate) fn as_panel(units: &[Unit]) -> Panel<'_> {
     // SAFETY: a unit is 64 bytes of numbers, without padding.
     let values = unsafe { std::slice::from_raw_parts(units.as_ptr().cast::<u8>(), size_of_val(units)) };
-    Panel { values, scales: &[] }
+    Panel { values, scales: &[], next: &[] }
 }
 
 /// How a type's numbers become `f32`.
@@ -342,187 +425,6 @@ impl Element for Int8 {
     }
 }
 
-/// `SINGLE` is how many units of lanes one direction takes at a time, beside the norm; `TILE` is how
-/// many directions are taken at a time where there are more, and `UNITS_OF_TILE` for how many units.
-///
-/// # Safety
-///
-/// The processor has the instruction set of the vector.
-#[inline(always)]
-unsafe fn panel<E: Element, T: Vector, const SINGLE: usize, const TILE: usize, const UNITS_OF_TILE: usize>(
-    rows: [Panel<'_>; 2],
-    directions: &[&[Unit]],
-    weights: Option<&[Unit]>,
-    totals: [&mut Totals; 2],
-) {
-    const STEPS: usize = CHUNK / LANES;
-    let values = [E::steps(rows[0].values), E::steps(rows[1].values)];
-    let scales = [rows[0].scales.as_chunks::<4>().0, rows[1].scales.as_chunks::<4>().0];
-    let [one, other] = totals;
-    for first in (0..values[0].len()).step_by(STEPS) {
-        let end = values[0].len().min(first + STEPS);
-        let of = first / SCALED_STEPS..end / SCALED_STEPS;
-        let rows = Chunk::<E> {
-            values: [&values[0][first..end], &values[1][first..end]],
-            scales: match E::SCALED {
-                true => [&scales[0][of.clone()], &scales[1][of]],
-                false => [&[], &[]],
-            },
-        };
-
-        let direction = [part(directions[0], first, end)];
-        // SAFETY of this and those below: so says this function.
-        let ([[a], [b]], norms) = match weights {
-            None => unsafe { rows.sums::<T, 1, SINGLE, PLAIN>(direction, &[]) },
-            Some(weights) => unsafe {
-                rows.sums::<T, 1, SINGLE, WEIGHTED>(direction, part(weights, first, end))
-            },
-        };
-        one.dots[0] += f64::from(a);
-        other.dots[0] += f64::from(b);
-        one.norm2 += f64::from(norms[0]);
-        other.norm2 += f64::from(norms[1]);
-
-        let (tiles, rest) = directions[1..].as_chunks::<TILE>();
-        for (at, tile) in tiles.iter().enumerate() {
-            let mut parts = [part(tile[0], first, end); TILE];
-            for (of, units) in parts.iter_mut().zip(tile) {
-                *of = part(units, first, end);
-            }
-            let (dots, _) = unsafe { rows.sums::<T, TILE, UNITS_OF_TILE, NONE>(parts, &[]) };
-            for (totals, dots) in [&mut *one, &mut *other].into_iter().zip(dots) {
-                totals.dots[1 + at * TILE..]
-                    .iter_mut()
-                    .zip(dots)
-                    .for_each(|(sum, dot)| *sum += f64::from(dot));
-            }
-        }
-        for (direction, at) in rest.iter().zip(1 + tiles.len() * TILE..) {
-            let direction = [part(direction, first, end)];
-            let ([[a], [b]], _) = unsafe { rows.sums::<T, 1, SINGLE, PLAIN>(direction, &[]) };
-            one.dots[at] += f64::from(a);
-            other.dots[at] += f64::from(b);
-        }
-    }
-}
-
-/// Returns some steps of a direction.
-#[inline(always)]
-fn part(units: &[Unit], first: usize, end: usize) -> &[[Unit; UNITS]] {
-    units[first * UNITS..end * UNITS].as_chunks::<UNITS>().0
-}
-
-/// Which squared norm is wanted.
-const NONE: u8 = 0;
-const PLAIN: u8 = 1;
-const WEIGHTED: u8 = 2;
-
-/// Two rows' part of one chunk, or of the beginning of one.
-struct Chunk<'a, E: Element> {
-    values: [&'a [E::Step]; 2],
-    scales: [&'a [[u8; 4]]; 2],
-}
-
-impl<E: Element> Chunk<'_, E> {
-    /// Returns the inner products of both rows with `V` directions, and their squared norms, taking
-    /// `U` units of lanes at a time.
-    ///
-    /// # Safety
-    ///
-    /// The processor has the instruction set of the vector.
-    #[inline(always)]
-    unsafe fn sums<T: Vector, const V: usize, const U: usize, const NORM: u8>(
-        &self,
-        directions: [&[[Unit; UNITS]]; V],
-        weights: &[[Unit; UNITS]],
-    ) -> ([[f32; V]; 2], [f32; 2]) {
-        let steps = self.values[0].len();
-        // Known to be as long as the loop, so that nothing is checked inside.
-        let values = [&self.values[0][..steps], &self.values[1][..steps]];
-        let mut directions = directions;
-        for direction in &mut directions {
-            *direction = &direction[..steps];
-        }
-        let weights = if NORM == WEIGHTED { &weights[..steps] } else { weights };
-
-        let mut dots = [[[[0.0f32; UNIT]; UNITS]; V]; 2];
-        let mut norms = [[[0.0f32; UNIT]; UNITS]; 2];
-        for part in 0..UNITS / U {
-            // SAFETY of all below: so says this function.
-            let zero = unsafe { T::zero() };
-            let mut dot = [[[zero; U]; V]; 2];
-            let mut norm = [[zero; U]; 2];
-            for step in 0..steps {
-                if part == 0 {
-                    for row in values {
-                        T::prefetch((&raw const row[step]).cast(), size_of::<E::Step>());
-                    }
-                }
-                for u in 0..U {
-                    let unit = part * U + u;
-                    for row in 0..2 {
-                        let scale = match E::SCALED {
-                            true => f32::from_le_bytes(self.scales[row][step / SCALED_STEPS]),
-                            false => 0.0,
-                        };
-                        let x = unsafe { E::load::<T>(&values[row][step], unit, scale) };
-                        for v in 0..V {
-                            let v_unit = &directions[v][step][unit].0;
-                            let y = unsafe { T::from_f32(v_unit.as_ptr().cast()) };
-                            dot[row][v][u] = unsafe { x.fma(y, dot[row][v][u]) };
-                        }
-                        if NORM == PLAIN {
-                            norm[row][u] = unsafe { x.fma(x, norm[row][u]) };
-                        } else if NORM == WEIGHTED {
-                            let w = unsafe { T::from_f32(weights[step][unit].0.as_ptr().cast()) };
-                            norm[row][u] = unsafe { x.mul(w).fma(x, norm[row][u]) };
-                        }
-                    }
-                }
-            }
-            for row in 0..2 {
-                for u in 0..U {
-                    for v in 0..V {
-                        dots[row][v][part * U + u] = unsafe { dot[row][v][u].store() };
-                    }
-                    norms[row][part * U + u] = unsafe { norm[row][u].store() };
-                }
-            }
-        }
-        let (mut joined, mut norm) = ([[0.0; V]; 2], [0.0; 2]);
-        for row in 0..2 {
-            for v in 0..V {
-                joined[row][v] = join(&dots[row][v]);
-            }
-            if NORM != NONE {
-                norm[row] = join(&norms[row]);
-            }
-        }
-        (joined, norm)
-    }
-}
-
-/// Joins 64 lanes: 32 to 32, 16 to 16, and so on.
-#[inline(always)]
-fn join(lanes: &[[f32; UNIT]; UNITS]) -> f32 {
-    let [mut a, mut b, c, d] = *lanes;
-    for lane in 0..UNIT {
-        a[lane] += c[lane];
-        b[lane] += d[lane];
-    }
-    for lane in 0..UNIT {
-        a[lane] += b[lane];
-    }
-    let mut half = UNIT / 2;
-    while half > 0 {
-        for lane in 0..half {
-            a[lane] += a[lane + half];
-        }
-        half /= 2;
-    }
-    a[0]
-}
-
 /// Returns numbers as units, padded with zeros.
 #[cfg(test)]
 pub(crate) fn units(values: &[f32]) -> Vec<Unit> {
@@ -550,25 +452,28 @@ mod tests {
     fn run(
         isa: Isa,
         dtype: Dtype,
-        rows: [&[u8]; 2],
+        rows: &[&[u8]],
         dim: usize,
         directions: &[&[Unit]],
         weights: Option<&[Unit]>,
         chunks: usize,
-    ) -> [Totals; 2] {
-        let mut totals = [(); 2].map(|()| Totals { dots: vec![0.0; directions.len()], norm2: 0.0 });
+    ) -> Vec<Totals> {
+        let mut totals = vec![Totals { dots: vec![0.0; directions.len()], norm2: 0.0 }; rows.len()];
+        let mut room = Room::default();
         let width = width(dim);
         for from in (0..width).step_by(chunks * CHUNK) {
             let to = width.min(from + chunks * CHUNK);
-            let panels = rows.map(|row| {
-                let (values, scales) = row.split_at(width * dtype.size());
+            let panel = |row: usize| {
+                let (values, scales) = rows[row].split_at(width * dtype.size());
                 let scales = if scales.is_empty() { scales } else { &scales[from / 32..to / 32] };
-                Panel { values: &values[from * dtype.size()..to * dtype.size()], scales }
-            });
+                // Asking for any memory changes nothing.
+                Panel { values: &values[from * dtype.size()..to * dtype.size()], scales, next: rows[0] }
+            };
+            let panels: Vec<Panel<'_>> = (0..rows.len()).map(panel).collect();
             let directions: Vec<&[Unit]> =
                 directions.iter().map(|units| &units[from / UNIT..to / UNIT]).collect();
             let weights = weights.map(|units| &units[from / UNIT..to / UNIT]);
-            add(isa, dtype, panels, &directions, weights, totals.each_mut());
+            add(isa, dtype, &panels, &directions, weights, &mut totals, &mut room);
         }
         totals
     }
@@ -577,23 +482,26 @@ mod tests {
     fn every_instruction_set_gives_the_bits_of_the_reference() {
         assert_eq!(Isa::available().last(), Some(&Isa::Portable));
         for (seed, dim) in [1, 511, 4096, 4097, 30_001].into_iter().enumerate() {
-            let rows = [random(seed as u64 + 1, dim), random(seed as u64 + 11, dim)];
-            let directions: Vec<Vec<f32>> = (0..8).map(|at| random(at + 100, dim)).collect();
+            // Whole blocks of rows and of directions, and what is left of each.
+            let rows: Vec<Vec<f32>> = (0..8).map(|at| random(seed as u64 + 10 * at + 1, dim)).collect();
+            let directions: Vec<Vec<f32>> = (0..35).map(|at| random(at + 100, dim)).collect();
             let weights: Vec<f32> = random(7, dim).iter().map(|w| w.abs()).collect();
             for dtype in Dtype::ALL {
-                let kept = [encode(dtype, &rows[0]), encode(dtype, &rows[1])];
-                let kept = [kept[0].as_slice(), kept[1].as_slice()];
-                let wanted: Vec<[Sums; 2]> = directions
+                let kept: Vec<Vec<u8>> = rows.iter().map(|row| encode(dtype, row)).collect();
+                let kept: Vec<&[u8]> = kept.iter().map(Vec::as_slice).collect();
+                let wanted: Vec<Vec<Sums>> = directions
                     .iter()
-                    .map(|direction| kept.map(|row| encoded_sums(dtype, row, direction)))
+                    .map(|direction| kept.iter().map(|row| encoded_sums(dtype, row, direction)).collect())
                     .collect();
                 for isa in Isa::available() {
-                    for chunks in [1, 3, 64] {
-                        for count in [1, 2, 5, 8] {
+                    for (chunks, count) in
+                        [(1, 1), (3, 1), (64, 1), (1, 2), (64, 3), (3, 4), (64, 5), (2, 35)]
+                    {
+                        {
                             let own: Vec<Vec<Unit>> =
                                 directions[..count].iter().map(|direction| units(direction)).collect();
                             let own: Vec<&[Unit]> = own.iter().map(Vec::as_slice).collect();
-                            let found = run(isa, dtype, kept, dim, &own, None, chunks);
+                            let found = run(isa, dtype, &kept, dim, &own, None, chunks);
                             let context = (isa, dtype, dim, chunks, count);
                             for (row, found) in found.iter().enumerate() {
                                 let dots: Vec<f64> =
@@ -604,10 +512,14 @@ mod tests {
                         }
                     }
                     let (direction, weighing) = (units(&directions[0]), units(&weights));
-                    let found = run(isa, dtype, kept, dim, &[&direction], Some(&weighing), 2);
-                    for (row, found) in kept.iter().zip(found) {
-                        let wanted = weighted_sums(&decode(dtype, dim, row), &directions[0], &weights);
-                        assert_eq!((found.dots[0], found.norm2), (wanted.dot, wanted.norm2), "{isa:?}");
+                    for count in [1, 2] {
+                        let own = [&*direction, &*direction];
+                        let found = run(isa, dtype, &kept, dim, &own[..count], Some(&weighing), 2);
+                        for (row, found) in kept.iter().zip(found) {
+                            let wanted = weighted_sums(&decode(dtype, dim, row), &directions[0], &weights);
+                            assert_eq!(found.dots, vec![wanted.dot; count], "{isa:?}");
+                            assert_eq!(found.norm2, wanted.norm2, "{isa:?}");
+                        }
                     }
                 }
             }
@@ -637,8 +549,10 @@ mod tests {
         for dtype in Dtype::ALL {
             let kept = encode(dtype, &row);
             for isa in Isa::available() {
-                let [found, _] = run(isa, dtype, [&kept, &kept], 5000, &[&direction], None, 64);
-                assert!(found.norm2.is_nan(), "{dtype} {isa:?}");
+                for directions in [vec![&*direction], vec![&*direction; 5]] {
+                    let found = run(isa, dtype, &[&kept, &kept], 5000, &directions, None, 64);
+                    assert!(found.iter().all(|found| found.norm2.is_nan()), "{dtype} {isa:?}");
+                }
             }
         }
     }

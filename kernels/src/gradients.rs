@@ -260,7 +260,7 @@ impl Gradients {
                     Dtype::Int8 => &bytes[offset + length..][from / BLOCK * 4..to / BLOCK * 4],
                     _ => &[],
                 };
-                Some(Panel { values: &bytes[offset + from * size..offset + to * size], scales })
+                Some(Panel { values: &bytes[offset + from * size..offset + to * size], scales, next: &[] })
             }
             _ => None,
         };
@@ -279,15 +279,26 @@ impl Gradients {
                 scratch.resize((to - from) * size, 0);
                 gather(bytes, pieces, size, from, scratch);
                 if wanted.is_none_or(|wanted| wanted == *dtype) {
-                    return Ok((*dtype, Panel { values: scratch, scales: &[] }));
+                    return Ok((*dtype, Panel { values: scratch, scales: &[], next: &[] }));
                 }
-                Panel { values: scratch, scales: &[] }
+                Panel { values: scratch, scales: &[], next: &[] }
             }
         };
         let wanted = wanted.unwrap_or(*dtype);
         *scratch = element::encode(wanted, &decode(*dtype, to - from, panel));
         let (values, scales) = scratch.split_at((to - from) * wanted.size());
-        Ok((wanted, Panel { values, scales }))
+        Ok((wanted, Panel { values, scales, next: &[] }))
+    }
+
+    /// Returns where a column of a row lies in memory, and what follows; nothing where it is in pieces.
+    pub(crate) fn place(&self, row: usize, column: usize) -> &[u8] {
+        let Row { file, dtype, pieces, .. } = &self.rows[row];
+        match pieces.as_slice() {
+            &[(offset, _)] => {
+                self.files[*file].bytes.get(offset + column * dtype.size()..).unwrap_or_default()
+            }
+            _ => &[],
+        }
     }
 
     /// Lets the memory of columns go that will not be read again.

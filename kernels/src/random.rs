@@ -1,4 +1,5 @@
-//! Numbers for tests, which must not depend on a crate's version.
+//! Numbers for tests and benches, which must not depend on a crate's version. Those outside of `src`
+//! include this file, so that nothing of it is in the library.
 
 /// Returns numbers between -0.5 and 0.5.
 pub(crate) fn random(seed: u64, length: usize) -> Vec<f32> {

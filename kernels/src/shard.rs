@@ -24,7 +24,7 @@ use twox_hash::XxHash3_64;
 use crate::{
     Dtype, Error, Isa, Status,
     element::{self, width},
-    fast::{self, Panel, Totals, UNIT, Unit},
+    fast::{self, Panel, Room, Totals, UNIT, Unit},
     gradients::{About, Gradients, Opened, PANEL, Row, Stored, check, status},
     safetensors::{Header, Tensor},
 };
@@ -97,11 +97,12 @@ impl Writer {
             let panel = Panel {
                 values: &values[from * self.dtype.size()..to * self.dtype.size()],
                 scales: if scales.is_empty() { &[] } else { &scales[from / 32..to / 32] },
+                next: &[],
             };
             self.checks.push(check(panel));
             let zeros = &zeros[..(to - from) / UNIT];
-            let mut other = totals.clone();
-            fast::add(Isa::best(), self.dtype, [panel, panel], &[zeros], None, [&mut totals, &mut other]);
+            let totals = std::slice::from_mut(&mut totals);
+            fast::add(Isa::best(), self.dtype, &[panel], &[zeros], None, totals, &mut Room::default());
         }
         self.norms.push(totals.norm2);
         self.names.push(name.to_owned());

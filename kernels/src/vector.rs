@@ -24,8 +24,12 @@ pub(crate) trait Vector: Copy {
     /// Returns `self * other + sum`, rounded once.
     unsafe fn fma(self, other: Self, sum: Self) -> Self;
     unsafe fn store(self) -> [f32; UNIT];
-    /// Asks for memory that is read soon: so many bytes, some way behind `from`, which may lie anywhere.
-    fn prefetch(from: *const u8, bytes: usize);
+    /// Joins 64 lanes: 32 to 32, 16 to 16, and so on.
+    unsafe fn join(lanes: [Self; 4]) -> f32;
+    /// How many bytes ahead memory is asked for; none where that is left to the processor.
+    const AHEAD: usize;
+    /// Asks for a line of memory, which may lie anywhere.
+    fn prefetch(line: *const u8);
 }
 
 /// What every processor has.
@@ -99,7 +103,29 @@ impl Vector for Plain {
     }
 
     #[inline(always)]
-    fn prefetch(_: *const u8, _: usize) {}
+    unsafe fn join(lanes: [Plain; 4]) -> f32 {
+        let [Plain(mut a), Plain(mut b), Plain(c), Plain(d)] = lanes;
+        for lane in 0..UNIT {
+            a[lane] += c[lane];
+            b[lane] += d[lane];
+        }
+        for lane in 0..UNIT {
+            a[lane] += b[lane];
+        }
+        let mut half = UNIT / 2;
+        while half > 0 {
+            for lane in 0..half {
+                a[lane] += a[lane + half];
+            }
+            half /= 2;
+        }
+        a[0]
+    }
+
+    const AHEAD: usize = 0;
+
+    #[inline(always)]
+    fn prefetch(_: *const u8) {}
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -108,14 +134,26 @@ pub(crate) mod x86 {
 
     use super::{UNIT, Vector};
 
-    /// How far ahead memory is asked for. What the processor itself does ends at each page.
+    /// What the processor itself asks for ends at each page.
     const AHEAD: usize = 1536;
 
     #[inline(always)]
-    fn ahead(from: *const u8, bytes: usize) {
-        for line in (0..bytes).step_by(64) {
-            // SAFETY: a hint reads nothing, so any address will do.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(AHEAD + line).cast()) };
+    fn ask(line: *const u8) {
+        // SAFETY: a hint reads nothing, so any address will do.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.cast()) };
+    }
+
+    /// Joins eight lanes.
+    ///
+    /// # Safety
+    ///
+    /// The processor has AVX2.
+    #[inline(always)]
+    unsafe fn join(lanes: __m256) -> f32 {
+        unsafe {
+            let four = _mm_add_ps(_mm256_castps256_ps128(lanes), _mm256_extractf128_ps::<1>(lanes));
+            let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+            _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps::<1>(two, two)))
         }
     }
 
@@ -170,8 +208,18 @@ pub(crate) mod x86 {
         }
 
         #[inline(always)]
-        fn prefetch(from: *const u8, bytes: usize) {
-            ahead(from, bytes);
+        unsafe fn join([Self(a), Self(b), Self(c), Self(d)]: [Self; 4]) -> f32 {
+            unsafe {
+                let all = _mm512_add_ps(_mm512_add_ps(a, c), _mm512_add_ps(b, d));
+                join(_mm256_add_ps(_mm512_castps512_ps256(all), _mm512_extractf32x8_ps::<1>(all)))
+            }
+        }
+
+        const AHEAD: usize = AHEAD;
+
+        #[inline(always)]
+        fn prefetch(line: *const u8) {
+            ask(line);
         }
     }
 
@@ -244,8 +292,19 @@ pub(crate) mod x86 {
         }
 
         #[inline(always)]
-        fn prefetch(from: *const u8, bytes: usize) {
-            ahead(from, bytes);
+        unsafe fn join([a, b, c, d]: [Self; 4]) -> f32 {
+            unsafe {
+                let low = _mm256_add_ps(_mm256_add_ps(a.0, c.0), _mm256_add_ps(b.0, d.0));
+                let high = _mm256_add_ps(_mm256_add_ps(a.1, c.1), _mm256_add_ps(b.1, d.1));
+                join(_mm256_add_ps(low, high))
+            }
+        }
+
+        const AHEAD: usize = AHEAD;
+
+        #[inline(always)]
+        fn prefetch(line: *const u8) {
+            ask(line);
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     Dtype, Error, Gradients, Isa, PANEL, Status,
     device::Engine,
     element::width,
-    fast::{self, Totals, UNIT, Unit},
+    fast::{self, Panel, Room, Totals, UNIT, Unit},
 };
 
 /// Bytes of all directions in a slab.
@@ -22,9 +22,16 @@ const SLAB: usize = 64 << 20;
 /// Bytes of all candidates in a slab, where they are read twice.
 const READ_TWICE: usize = 128 << 20;
 
-/// Panels that follow each other in a row, divided by the directions: with two rows' own bytes, the
-/// directions' must stay in the second cache until the next two rows come.
-const AHEAD: usize = 4;
+/// Columns of a slab, at most, as long as there are rows enough: the directions then stay in a cache,
+/// and their memory is fresh once and not for each slab.
+const COLUMNS: usize = 1 << 18;
+
+/// Bytes of all candidates in a slab, at least: less would not be worth the threads' beginning and end.
+const WORTH: usize = 64 << 20;
+
+/// Panels that follow each other in a row, where there is one direction: with the rows' own bytes, its
+/// bytes must stay in the second cache until the next rows come.
+const AHEAD: usize = 2;
 
 const UNITS: usize = PANEL / UNIT;
 
@@ -61,6 +68,7 @@ pub(super) struct Sums {
 }
 
 /// The directions of a slab: panel after panel, and in each panel direction after direction.
+#[derive(Default)]
 struct Slab {
     from: usize,
     to: usize,
@@ -72,7 +80,7 @@ struct Slab {
 
 /// What a thread that makes directions writes into, again and again.
 #[derive(Default)]
-struct Room {
+struct Cells {
     scratch: Vec<u8>,
     cells: Vec<[f64; UNIT]>,
     sums: Vec<[f64; UNIT]>,
@@ -87,15 +95,12 @@ impl<'a> Run<'a> {
         engine: Engine,
     ) -> Run<'a> {
         let count = plan.directions.len() + usize::from(settings.centre);
-        let mut columns = SLAB / 4 / count;
+        let rows = candidates.count().max(1);
+        let mut columns = (SLAB / 4 / count).min(COLUMNS.max(WORTH / 4 / rows));
         if settings.centre {
-            columns = columns.min(READ_TWICE / 4 / candidates.count().max(1));
+            columns = columns.min(READ_TWICE / 4 / rows);
         }
         let columns = settings.columns.unwrap_or(columns).next_multiple_of(PANEL);
-        let threads = match settings.threads {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
-            threads => threads,
-        };
         Run {
             candidates,
             validation,
@@ -107,7 +112,7 @@ impl<'a> Run<'a> {
             in_mean: Vec::new(),
             isa: settings.isa.filter(|isa| Isa::available().contains(isa)).unwrap_or_else(Isa::best),
             engine,
-            threads,
+            threads: settings.threads(),
             columns,
             pointing: (0..validation.count()).map(|_| AtomicBool::new(false)).collect(),
         }
@@ -128,8 +133,9 @@ impl<'a> Run<'a> {
             let before = done.fetch_add(panels, Ordering::Relaxed);
             progress((before + panels) as f64 / all as f64);
         };
+        let mut slab = Slab::default();
         for from in (0..end).step_by(self.columns) {
-            let slab = self.slab(from, end.min(from + self.columns))?;
+            self.slab(from, end.min(from + self.columns), &mut slab)?;
             self.directions(&slab, &mut directions, &mut whole);
             match &self.engine {
                 Engine::Cpu => self.rows(&slab, &mut rows, &step)?,
@@ -145,24 +151,20 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// Makes the directions of some columns.
-    fn slab(&self, from: usize, to: usize) -> Result<Slab, Error> {
+    /// Makes the directions of some columns, in the memory of those before.
+    fn slab(&self, from: usize, to: usize, slab: &mut Slab) -> Result<(), Error> {
         let panels = (to - from).div_ceil(PANEL);
         let units = panels * self.count * UNITS;
-        let of_weights = if self.weights.is_some() { panels * UNITS } else { 0 };
-        let mut slab = Slab {
-            from,
-            to,
-            plain: vec![Unit::default(); units],
-            folded: vec![Unit::default(); if of_weights > 0 { units } else { 0 }],
-            weights: vec![Unit::default(); of_weights],
-        };
+        (slab.from, slab.to) = (from, to);
+        slab.plain.resize(units, Unit::default());
         let parts: Vec<_> = slab.plain.chunks_mut(self.count * UNITS).enumerate().collect();
-        each(self.threads, parts, Room::default, |room, (panel, units)| {
+        each(self.threads, parts, Cells::default, |room, (panel, units)| {
             let first = from + panel * PANEL;
             self.directions_of_panel(first, to.min(first + PANEL), units, room)
         })?;
         if let Some(weights) = self.weights {
+            slab.folded.resize(units, Unit::default());
+            slab.weights.resize(panels * UNITS, Unit::default());
             let parts = slab.folded.chunks_mut(self.count * UNITS).zip(slab.plain.chunks(self.count * UNITS));
             let parts = parts.zip(slab.weights.chunks_mut(UNITS)).enumerate().collect();
             each(self.threads, parts, Vec::new, |scratch, (panel, ((folded, plain), own))| {
@@ -187,7 +189,7 @@ impl<'a> Run<'a> {
                 Ok(())
             })?;
         }
-        Ok(slab)
+        Ok(())
     }
 
     fn directions_of_panel(
@@ -195,9 +197,9 @@ impl<'a> Run<'a> {
         from: usize,
         to: usize,
         units: &mut [Unit],
-        room: &mut Room,
+        room: &mut Cells,
     ) -> Result<(), Error> {
-        let Room { scratch, cells, sums } = room;
+        let Cells { scratch, cells, sums } = room;
         cells.clear();
         cells.resize(self.plan.cells * UNITS, [0.0; UNIT]);
         sums.resize(UNITS, [0.0; UNIT]);
@@ -235,12 +237,12 @@ impl<'a> Run<'a> {
         let weights = self.weights.is_some();
         let parts: Vec<_> = directions.iter_mut().enumerate().collect();
         let add = |direction: usize, totals: &mut Totals, weighted: bool| {
-            let mut unused = totals.clone();
             for panel in 0..slab.panels() {
                 let row = fast::as_panel(slab.direction(&slab.plain, self.count, panel, direction));
                 let other = slab.direction(slab.multiplied(), self.count, panel, mean);
                 let weights = weighted.then(|| slab.weights(panel));
-                fast::add(self.isa, Dtype::F32, [row, row], &[other], weights, [&mut *totals, &mut unused]);
+                let totals = std::slice::from_mut(&mut *totals);
+                fast::add(self.isa, Dtype::F32, &[row], &[other], weights, totals, &mut Room::default());
             }
         };
         let Ok(()) = each(
@@ -252,58 +254,59 @@ impl<'a> Run<'a> {
                 Ok::<(), std::convert::Infallible>(())
             },
         );
-        add(0, &mut whole[0], false);
+        match weights {
+            true => add(0, &mut whole[0], false),
+            // The same sums.
+            false => whole[0].norm2 = directions[0].norm2,
+        }
     }
 
     /// Adds what all candidates have in these columns.
     fn rows(&self, slab: &Slab, rows: &mut [Totals], step: &(dyn Fn(usize) + Sync)) -> Result<(), Error> {
-        // Whole pairs for each thread.
-        let share = rows.len().div_ceil(self.threads).next_multiple_of(2).max(2);
+        let together = fast::together(self.count);
+        let share = rows.len().div_ceil(self.threads).next_multiple_of(fast::together(1)).max(1);
         let parts: Vec<_> = rows.chunks_mut(share).enumerate().collect();
-        let ahead = (AHEAD / self.count).max(1);
-        each(self.threads, parts, Default::default, |scratch: &mut [Vec<u8>; 2], (part, rows)| {
-            let [one, other] = scratch;
+        let ahead = if self.count == 1 { AHEAD } else { 1 };
+        let room = || (vec![Vec::new(); together], Room::default());
+        each(self.threads, parts, room, |(scratch, room), (part, rows)| {
+            let (first, end) = (part * share, part * share + rows.len());
             let mut directions: Vec<&[Unit]> = Vec::with_capacity(self.count);
             for panels in (0..slab.panels()).step_by(ahead) {
                 let panels = panels..slab.panels().min(panels + ahead);
-                for (pair, totals) in rows.chunks_mut(2).enumerate() {
-                    let first = part * share + pair * 2;
-                    let (a, b) = totals.split_at_mut(1);
-                    let mut unused = Totals::default();
-                    if b.is_empty() {
-                        unused.dots = vec![0.0; self.count];
-                    }
-                    let (a, b) = (&mut a[0], b.first_mut().unwrap_or(&mut unused));
-                    // The last row alone is its own partner.
-                    let second = (first + 1).min(self.candidates.count() - 1);
+                let (from, to) = (slab.columns(panels.start).0, slab.columns(panels.end - 1).1);
+                for (group, totals) in rows.chunks_mut(together).enumerate() {
+                    let own = first + group * together..first + group * together + totals.len();
+                    // Where the rows are read that come after these.
+                    let after = |row: usize| match row + together < end {
+                        true => self.candidates.place(row + together, from),
+                        false => self.candidates.place(first + (row - first) % together, to),
+                    };
                     for panel in panels.clone() {
                         let (from, to) = slab.columns(panel);
-                        let (dtype, x) = self.candidates.panel(first, from, to, self.dtype, one)?;
-                        let (other_dtype, y) = self.candidates.panel(second, from, to, self.dtype, other)?;
+                        let found = own.clone().zip(&mut *scratch).map(|(row, scratch)| {
+                            let (_, found) = self.candidates.panel(row, from, to, self.dtype, scratch)?;
+                            let next = if panel + 1 == panels.end { after(row) } else { &[] };
+                            Ok(Panel { next, ..found })
+                        });
+                        let found: Vec<Panel<'_>> = found.collect::<Result<_, Error>>()?;
                         directions.clear();
                         directions.extend((0..self.count).map(|direction| {
                             slab.direction(slab.multiplied(), self.count, panel, direction)
                         }));
                         let weights = self.weights.map(|_| slab.weights(panel));
-                        if dtype == other_dtype {
-                            fast::add(self.isa, dtype, [x, y], &directions, weights, [&mut *a, &mut *b]);
-                        } else {
-                            let mut spare = Totals { dots: vec![0.0; self.count], norm2: 0.0 };
-                            fast::add(self.isa, dtype, [x, x], &directions, weights, [&mut *a, &mut spare]);
-                            fast::add(
-                                self.isa,
-                                other_dtype,
-                                [y, y],
-                                &directions,
-                                weights,
-                                [&mut *b, &mut spare],
-                            );
+                        let dtype = |at: usize| self.dtype.unwrap_or(self.candidates.dtype(own.start + at));
+                        let mut begin = 0;
+                        while begin < found.len() {
+                            let same =
+                                (begin..found.len()).take_while(|at| dtype(*at) == dtype(begin)).count();
+                            let (rows, totals) =
+                                (&found[begin..begin + same], &mut totals[begin..begin + same]);
+                            fast::add(self.isa, dtype(begin), rows, &directions, weights, totals, room);
+                            begin += same;
                         }
                     }
-                    let columns = (slab.columns(panels.start).0, slab.columns(panels.end - 1).1);
-                    self.candidates.release(first, columns.0, columns.1);
-                    self.candidates.release(second, columns.0, columns.1);
-                    step(panels.len() * if second == first { 1 } else { 2 });
+                    own.for_each(|row| self.candidates.release(row, from, to));
+                    step(panels.len() * totals.len());
                 }
             }
             Ok(())
@@ -317,13 +320,13 @@ impl<'a> Run<'a> {
         let parts: Vec<_> = finite.iter_mut().enumerate().collect();
         each(self.threads, parts, Vec::new, |scratch, (row, is_finite)| {
             let mut totals = Totals { dots: vec![0.0], norm2: 0.0 };
-            let mut unused = totals.clone();
             let end = width(self.candidates.dim());
             for from in (0..end).step_by(PANEL) {
                 let to = end.min(from + PANEL);
                 let (dtype, panel) = self.candidates.panel(row, from, to, self.dtype, scratch)?;
                 let zeros = &zeros[..(to - from) / UNIT];
-                fast::add(self.isa, dtype, [panel; 2], &[zeros], None, [&mut totals, &mut unused]);
+                let totals = std::slice::from_mut(&mut totals);
+                fast::add(self.isa, dtype, &[panel], &[zeros], None, totals, &mut Room::default());
             }
             self.candidates.release(row, 0, end);
             *is_finite = crate::gradients::status(totals.norm2) != Status::NonFinite;

@@ -248,6 +248,24 @@ fn what_an_index_names_must_be_there() {
     assert!(error.contains("index.jsonl: line 1"), "{error}");
 }
 
+#[test]
+fn one_missing_file_of_ten_thousand_is_named() {
+    let folder = Folder::new();
+    let mut index = String::new();
+    for at in 0..10_000 {
+        let name = format!("{at:05}.safetensors");
+        safetensors(&folder.path(&name), &[], &[("w", Dtype::F32, &[1.0, at as f32])]);
+        index += &format!("{{\"file\":\"{name}\"}}\n");
+    }
+    fs::write(folder.path("index.jsonl"), index).unwrap();
+    let found = Gradients::open(folder.as_ref(), false).unwrap();
+    assert_eq!((found.count(), found.name(9_999)), (10_000, "09999"));
+    fs::remove_file(folder.path("07341.safetensors")).unwrap();
+    let error = Gradients::open(folder.as_ref(), false).unwrap_err();
+    assert!(error.to_string().contains("line 7342 names 07341.safetensors, which is missing"), "{error}");
+    assert!(error.help().contains("export the missing gradients"));
+}
+
 /// A gigabyte of rows, most of it holes, which read as zeros.
 #[test]
 #[cfg(target_os = "linux")]
