@@ -12,8 +12,10 @@ wanted = json.load(sys.stdin)
 canaries = [[part.encode() for part in pair] for pair in wanted["canaries"]]
 names = set(wanted["names"])
 stems = {name[:-3] for name in names if name.endswith(".py")}
-# Their files are many, and none is about the repository but one that is called as one of its own.
-SYSTEM = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc"] + wanted["system"]
+# Folders of the system, which are many: only those are walked in which a Python looks for modules, and only
+# files are read that are called as some of the repository.
+SYSTEM = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc"]
+PYTHON = wanted["system"] + ["/usr/lib", "/usr/local/lib", "/usr/share"]
 LARGEST = 8 << 20
 found = []
 
@@ -76,13 +78,11 @@ def look_file(place):
         look_compiled(place, data)
 
 
-def is_system(folder):
-    return any(folder == top or folder.startswith(top + "/") for top in SYSTEM)
-
-
-def walk(top):
+def walk(top, is_own):
     for folder, folders, files in os.walk(top):
-        is_own = not is_system(folder)
+        if is_own:
+            # Those of an interpreter have their turn.
+            folders[:] = [name for name in folders if os.path.join(folder, name) not in PYTHON]
         for name in folders + files:
             place = os.path.join(folder, name)
             if os.path.islink(place):
@@ -94,8 +94,16 @@ def walk(top):
 
 
 for name in sorted(os.listdir("/")):
-    if name not in ("proc", "sys", "dev") and not os.path.islink("/" + name):
-        walk("/" + name)
+    top = "/" + name
+    if top not in ("/proc", "/sys", "/dev") and top not in SYSTEM and not os.path.islink(top):
+        walk(top, True)
+for top in PYTHON:
+    if not os.path.isdir(top) or top == "/usr":
+        continue
+    # Beside an interpreter's own folder there are those in which the system keeps them.
+    is_shared = top in ("/usr/lib", "/usr/local/lib", "/usr/share")
+    for name in [name for name in os.listdir(top) if name.startswith("python")] if is_shared else [""]:
+        walk(os.path.join(top, name), False)
 for name, value in os.environb.items():
     look("the variable " + name.decode(errors="replace"), value)
 for process in os.listdir("/proc"):

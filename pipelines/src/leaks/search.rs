@@ -22,7 +22,7 @@ struct Wanted<'a> {
     functions: Vec<&'a str>,
     /// What files of the system are called that are worth a look.
     names: Vec<&'a str>,
-    /// Folders that are the system's.
+    /// The folders of the interpreter.
     system: Vec<String>,
 }
 
