@@ -5,4 +5,5 @@ mod report;
 mod same;
 mod secrets;
 mod site;
+mod tasks;
 mod trouble;

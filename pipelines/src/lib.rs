@@ -5,6 +5,7 @@ mod diff;
 pub mod fetch;
 pub mod harness;
 mod judge;
+pub mod leaks;
 pub mod library;
 pub mod lock;
 pub mod overlap;
@@ -18,6 +19,8 @@ mod shelf;
 mod stage;
 pub mod statistics;
 pub mod summary;
+pub mod validate;
+pub mod view;
 
 pub use pipeline::{Pipeline, stage_version};
 pub use python::Python;

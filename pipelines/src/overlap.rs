@@ -12,10 +12,10 @@ use crate::artifact::Tree;
 use crate::rewriter::is_product;
 use crate::stage::pin::read_tree;
 
-mod code;
+pub(crate) mod code;
 
 /// Functions and files of fewer lines are alike by chance.
-const LEAST_LINES: usize = 4;
+pub(crate) const LEAST_LINES: usize = 4;
 
 /// What a repository is for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

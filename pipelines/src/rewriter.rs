@@ -28,6 +28,7 @@ mod learn;
 mod lex;
 mod plant;
 mod policy;
+mod quotes;
 mod scene;
 mod source;
 mod statement;
@@ -44,6 +45,7 @@ pub use learn::{
 pub use plant::{Taste, plants};
 pub use policy::{Policy, PolicyError, WEIGHTS};
 pub(crate) use scene::plain_name;
+pub use quotes::{Pieces, quotes};
 pub use scene::{Scene, Suspect, repairs};
 pub use source::{Source, is_product};
 pub use statement::{leaks, statement};

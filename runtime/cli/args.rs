@@ -91,6 +91,11 @@ pub(crate) enum Command {
         after_help = "Examples:\n  sswe align grads/ --against exam/             every gradient of a folder\n  sswe align grads/ --against exam/ --top 50     the best fifty\n  sswe align grads/ --save grads.shard --dtype int8   pack them, a quarter as large\n  sswe align grads.shard --against exam/ --strata strata.txt   the best stratum counts\n  sswe align grads.shard --against exam/ --output json\n\nGradients are safetensors files of `socratic.grad/1` (the keys of an adapter, one file a task), folders\nof them, or shards. The bits of a score are the same on every machine, with any number of threads.\n\nExit code: 0, or 1 when something cannot be read or compared."
     )]
     Align(Align),
+    /// Judge a task outside of any curriculum, look at it, or open what a Solver sees of it
+    #[command(
+        after_help = "Examples:\n  sswe task validate 3f2a9c1d4b5e       the gates, and whether its answer can be taken\n  sswe show tasks --json | sswe task validate -\n  sswe task show 3f2a --as solver        what a Solver may know of it\n  sswe task show 3f2a --as verifier      hidden tests and the reference fix\n  sswe task shell 3f2a                   a shell in the Solver's sandbox\n  sswe task shell 3f2a -- git log --all  one command there\n\nIds are those of `sswe show tasks`; the beginning is enough. They are looked up in the store, in the last builds."
+    )]
+    Task(Task),
     /// Draw the stages as a graph
     #[command(
         after_help = "Examples:\n  sswe graph --format svg > stages.svg\n  sswe graph --format dot | dot -Tpng > stages.png\n  sswe graph --format json"
@@ -432,6 +437,68 @@ pub(crate) struct Align {
     /// How the ranking is printed
     #[arg(long, value_enum, default_value_t = Plain::Human, value_name = "FORM")]
     pub(crate) output: Plain,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Task {
+    #[command(subcommand)]
+    pub(crate) command: TaskCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TaskCommand {
+    /// Run the gates and the leak checks on tasks
+    #[command(
+        after_help = "Examples:\n  sswe task validate 3f2a9c1d4b5e 77ab                tasks of the store\n  sswe task validate tasks.jsonl                      `task/1`, or lines of `sswe show tasks --json`\n  sswe task validate 3f2a --trace steps.txt           also the commands of an attempt on it\n  sswe task validate 3f2a --output json\n\nThe gates are those of a curriculum that sets none. The leak checks look for the reference fix and the\nhidden tests in the statement, the view, its git objects, packages, compiled code, and from inside of\nthe Solver's sandbox.\n\nExit code: 0 when all tasks are sound, 1 when one is not or cannot be judged."
+    )]
+    Validate {
+        /// Ids of tasks in the store, or files; `-` is standard input
+        #[arg(required = true, value_name = "ID|FILE")]
+        tasks: Vec<String>,
+        /// A file with the commands of an attempt, one a line: say which of them were after the answer
+        #[arg(long, value_name = "FILE")]
+        trace: Option<PathBuf>,
+        /// How it is printed
+        #[arg(long, value_enum, default_value_t = Plain::Human, value_name = "FORM")]
+        output: Plain,
+    },
+    /// Show a task as one side knows it
+    #[command(
+        after_help = "Examples:\n  sswe task show 3f2a --as solver\n  sswe task show 3f2a --as verifier --output json"
+    )]
+    Show {
+        /// The task: the beginning of its id
+        id: String,
+        /// Which side
+        #[arg(long = "as", value_enum, default_value_t = Side::Solver, value_name = "SIDE")]
+        side: Side,
+        /// How it is printed
+        #[arg(long, value_enum, default_value_t = Plain::Human, value_name = "FORM")]
+        output: Plain,
+    },
+    /// Open what a Solver sees of a task: a shell or a command in its sandbox, or a folder
+    #[command(
+        after_help = "Examples:\n  sswe task shell 3f2a                            a shell; `exit` leaves it\n  sswe task shell 3f2a -- python3 -m unittest     one command\n  sswe task shell 3f2a --out view                 the files, without a sandbox\n\nThe sandbox has no network, no home and nothing of this machine but programs and the interpreter. What is\nchanged in it is gone afterwards. Its shell cannot stop single jobs (no Ctrl-C, no Ctrl-Z).\n\nExit code: that of the command."
+    )]
+    Shell {
+        /// The task: the beginning of its id
+        id: String,
+        /// Write the files and their repository into this folder instead
+        #[arg(long, value_name = "DIR", conflicts_with = "command")]
+        out: Option<PathBuf>,
+        /// The command; without it, a shell
+        #[arg(last = true, value_name = "CMD")]
+        command: Vec<String>,
+    },
+}
+
+/// A side of a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Side {
+    /// What a Solver may know
+    Solver,
+    /// All of it: hidden tests, the reference fix, how it was planted
+    Verifier,
 }
 
 /// The form of a graph.

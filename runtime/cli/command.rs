@@ -20,6 +20,7 @@ pub(crate) mod report;
 pub(crate) mod schema;
 pub(crate) mod shell;
 pub(crate) mod show;
+pub(crate) mod task;
 pub(crate) mod why;
 
 use std::path::Path;

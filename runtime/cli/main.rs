@@ -73,6 +73,7 @@ fn run(args: Args) -> Result<u8, Failure> {
         Some(Command::Diff(args)) => command::diff::run(&args),
         Some(Command::Report(args)) => command::report::run(&args),
         Some(Command::Align(args)) => command::align::run(&args),
+        Some(Command::Task(args)) => command::task::run(&args),
         Some(Command::Graph(args)) => command::graph::run(&args),
         Some(Command::Explain(args)) => command::explain::run(&args),
         Some(Command::Lock(args)) => command::lock::run(&args),

@@ -15,6 +15,7 @@ use std::{
 };
 
 use sswe_cache::{Run, Store};
+use sswe_engine::{Outputs, outputs_of};
 
 use crate::Failure;
 use record::Record;
@@ -38,6 +39,12 @@ pub(crate) fn record_of(store: &Store, run: &Run) -> Result<Record, Failure> {
         Failure::file(format!("run {} kept no plan, so nothing can be told of it", run.id.0))
             .hint("an older sswe made it; `sswe build` again keeps one, and runs nothing that is there")
     })
+}
+
+/// Returns what the stages of a run gave, as far as the store still has it.
+pub(crate) fn outputs(store: &Store, run: &Run, record: &Record) -> Result<Outputs, Failure> {
+    let gave = story::told(store, run, record)?.gave;
+    outputs_of(store, &gave).map_err(|error| Failure::file(error.to_string()))
 }
 
 /// Returns whether the page in a file is of this result and plan.

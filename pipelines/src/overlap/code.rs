@@ -2,11 +2,11 @@
 
 /// A line that says something.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Line {
+pub(crate) struct Line {
     /// How far it is indented; a line that continues another one is never less than that.
     indent: usize,
     /// What it says, without spacing.
-    pub(super) said: String,
+    pub(crate) said: String,
     /// Whether it goes on with the line before: inside brackets or a string.
     continues: bool,
 }
@@ -19,7 +19,7 @@ struct Quote {
 }
 
 /// Cuts text into lines of code.
-pub(super) fn lines(text: &str) -> Vec<Line> {
+pub(crate) fn lines(text: &str) -> Vec<Line> {
     let mut found = Vec::new();
     let mut quote: Option<Quote> = None;
     let mut depth = 0usize;
@@ -87,7 +87,7 @@ fn has_two(rest: &mut std::iter::Peekable<std::str::Chars<'_>>, mark: char) -> b
 }
 
 /// Returns the functions among lines: name and body, without what the signature says.
-pub(super) fn functions(lines: &[Line]) -> Vec<(&str, &[Line])> {
+pub(crate) fn functions(lines: &[Line]) -> Vec<(&str, &[Line])> {
     let mut found = Vec::new();
     for (at, line) in lines.iter().enumerate().filter(|(_, line)| !line.continues) {
         let said = line.said.strip_prefix("async ").unwrap_or(&line.said);

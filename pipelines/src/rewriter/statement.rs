@@ -120,7 +120,7 @@ pub fn leaks(statement: &str, observed: &Observed, plant: &Plant) -> Option<Stri
 }
 
 /// Returns what the record of the failure shows: names that a statement may use.
-fn shown(observed: &Observed) -> BTreeSet<String> {
+pub(super) fn shown(observed: &Observed) -> BTreeSet<String> {
     let mut shown = BTreeSet::new();
     for failure in &observed.failures {
         shown.insert(failure.exception.clone());
@@ -142,12 +142,12 @@ fn words(text: &str) -> Vec<&str> {
         .collect()
 }
 
-fn holds(words: &[&str], part: &[&str]) -> bool {
+pub(super) fn holds(words: &[&str], part: &[&str]) -> bool {
     !part.is_empty() && words.windows(part.len()).any(|window| window == part)
 }
 
 /// Returns whether a word looks like a name of a program rather than one of a sentence.
-fn is_code(text: &str) -> bool {
+pub(super) fn is_code(text: &str) -> bool {
     text.contains(|letter: char| letter == '_' || letter.is_ascii_digit())
         || text.chars().skip(1).any(char::is_uppercase)
         || !text.chars().all(char::is_alphanumeric)

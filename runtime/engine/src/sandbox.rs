@@ -42,6 +42,10 @@ pub struct Action {
     pub network: bool,
     /// Folders of the host that it may read besides the system's, at the same place.
     pub readable: Vec<PathBuf>,
+    /// Further files and folders of the host that it may read, by where it sees them.
+    pub shown: BTreeMap<String, PathBuf>,
+    /// Folders among all of these that it sees empty.
+    pub masked: Vec<String>,
     /// Files of its work folder to bring back when it has ended.
     pub outputs: Vec<String>,
 }

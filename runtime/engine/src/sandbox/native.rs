@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     fs::File,
     io::{self, Read},
-    os::fd::{AsRawFd, FromRawFd, OwnedFd},
+    os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -72,6 +72,26 @@ struct Body {
 }
 
 impl Native {
+    /// Runs a command on the streams of this process, where a person sits: no clock ends it. It is
+    /// in a session of its own, so it cannot type for that person.
+    pub async fn attended(&self, action: Action) -> Result<Exit, Error> {
+        let [stdin, stdout, stderr] = [
+            io::stdin().as_fd().try_clone_to_owned(),
+            io::stdout().as_fd().try_clone_to_owned(),
+            io::stderr().as_fd().try_clone_to_owned(),
+        ]
+        .map(|own| own.and_then(high).map_err(Error::broken("hand over its streams")));
+        let (stdin, stdout, stderr) = (stdin?, stdout?, stderr?);
+        let (none, masked) = (BTreeMap::new(), masked(&action));
+        let view = view(&action, &none, &masked);
+        let stdio = [stdin.as_raw_fd(), stdout.as_raw_fd(), stderr.as_raw_fd()];
+        let limits = limits(&action.limits);
+        let make = Make { view: &view, argv: &action.argv, env: &action.env, stdio, limits, keeps: 0 };
+        let mut body = begin(make, None).await?;
+        body.over().await;
+        Ok(body.ended().await?.0)
+    }
+
     /// Starts a program that stays.
     pub async fn start(&self, start: Start) -> Result<Running, Error> {
         let (ours, theirs) = pair().map_err(Error::broken("make a socket"))?;
@@ -118,15 +138,8 @@ impl Sandbox for Native {
         let (stdin, mut feed) = fed()?;
         let (stdout, out) = piped()?;
         let (stderr, errors) = piped()?;
-        let view = View {
-            readable: &action.readable,
-            shown: &BTreeMap::new(),
-            files: &action.files,
-            fixed: &BTreeMap::new(),
-            scratch: &[],
-            bytes: action.limits.files,
-            network: action.network,
-        };
+        let (none, masked) = (BTreeMap::new(), masked(&action));
+        let view = view(&action, &none, &masked);
         let stdio = [stdin.as_raw_fd(), out.as_raw_fd(), errors.as_raw_fd()];
         let limits = limits(&action.limits);
         let make = Make { view: &view, argv: &action.argv, env: &action.env, stdio, limits, keeps: 0 };
@@ -150,6 +163,22 @@ impl Sandbox for Native {
         let stopped = stopped.or((exit == Exit::Signal(libc::SIGXCPU)).then_some(Stop::Cpu));
         let Streams { out: stdout, errors: stderr, .. } = streams;
         Ok(Outcome { exit, stdout, stderr, wall: begun.elapsed(), cpu, stopped, outputs })
+    }
+}
+
+fn masked(action: &Action) -> Vec<&str> {
+    action.masked.iter().map(String::as_str).collect()
+}
+
+fn view<'a>(action: &'a Action, fixed: &'a BTreeMap<String, Input>, masked: &'a [&'a str]) -> View<'a> {
+    View {
+        readable: &action.readable,
+        shown: &action.shown,
+        files: &action.files,
+        fixed,
+        scratch: masked,
+        bytes: action.limits.files,
+        network: action.network,
     }
 }
 
