@@ -171,7 +171,7 @@ def main():
     warm.warm(runner, config)
     runner.ready(config)
     install(config)
-    isolate.seal()
+    isolate.seal(config["hidden"])
     # Nothing is there yet: each fork puts its tree there. `pytest` alone finds its own way.
     if config["is_module"]:
         sys.path.insert(0, "/work")
