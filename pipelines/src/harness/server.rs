@@ -171,7 +171,7 @@ impl Server {
             return Err(self.died(&error.to_string()));
         }
         drop((asked, told));
-        let mut flow = Flow { nonce: &nonce, rest: Vec::new(), bytes: 0, lines: Vec::new() };
+        let mut flow = Flow { nonce: &nonce, rest: Vec::new(), searched: 0, bytes: 0, lines: Vec::new() };
         let mut end = End::Own;
         let mut watch = Watch::new(self.running.pid(), wall, memory);
         let killed = self.running.killed();
@@ -243,6 +243,8 @@ fn wide_pipe() -> io::Result<(PipeReader, PipeWriter)> {
 struct Flow<'a> {
     nonce: &'a str,
     rest: Vec<u8>,
+    /// The bytes of these that hold no end of a line: who writes without one shall not keep us busy.
+    searched: usize,
     bytes: usize,
     lines: Vec<Line>,
 }
@@ -266,7 +268,9 @@ impl Flow<'_> {
 
     /// Takes out the lines that are complete; returns whether there was one of ours.
     fn tell(&mut self, allow: &mut (dyn Allow + Send + Sync)) -> bool {
-        let Some(end) = self.rest.iter().rposition(|byte| *byte == b'\n') else {
+        let new = self.rest[self.searched..].iter().rposition(|byte| *byte == b'\n');
+        let Some(end) = new.map(|at| self.searched + at) else {
+            self.searched = self.rest.len();
             return false;
         };
         let before = self.lines.len();
@@ -277,6 +281,7 @@ impl Flow<'_> {
             }
         }
         self.rest.drain(..=end);
+        self.searched = self.rest.len();
         self.lines.len() > before
     }
 }

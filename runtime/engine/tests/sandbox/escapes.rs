@@ -2,11 +2,16 @@
 //!
 //! `cargo test -p sswe-engine --test sandbox escapes -- --nocapture` prints the table.
 
-use std::{path::PathBuf, sync::LazyLock, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::LazyLock,
+    time::Duration,
+};
 
 use sswe_engine::sandbox::{Action, Exit, Input, Limits, Native, Outcome, Sandbox};
 
-use crate::prey::{ESCAPES, Prey, outside, tell};
+use crate::prey::{ESCAPES, Prey, every_attempt, tell};
 
 const FILES: u64 = 8 << 20;
 
@@ -31,13 +36,7 @@ async fn escape(attempts: &[&str]) {
 
 async fn through(name: &str, sandbox: &impl Sandbox, attempts: &[&str], prey: &mut Prey) {
     // Somebody else runs at the same time, and has something to hide.
-    let held = Input { bytes: prey.neighbour.clone().into_bytes(), is_program: false };
-    let neighbour = sandbox.run(Action {
-        argv: ["sh", "-c", "cp neighbour /tmp/neighbour; exec sleep 300"].map(String::from).into(),
-        files: [("neighbour".to_owned(), held)].into(),
-        limits: Limits { wall: Duration::from_secs(300), ..limits() },
-        ..Action::default()
-    });
+    let neighbour = sandbox.run(prey.neighbour(limits()));
     let all = async {
         for attempt in attempts {
             let happened = one(sandbox, attempt, &prey.facts).await;
@@ -56,13 +55,13 @@ async fn through(name: &str, sandbox: &impl Sandbox, attempts: &[&str], prey: &m
 async fn one(sandbox: &impl Sandbox, attempt: &str, facts: &str) -> String {
     let program = Input { bytes: ESCAPES.as_bytes().to_vec(), is_program: false };
     let action = Action {
-        argv: ["python3", "-S", "escapes.py", attempt, facts].map(String::from).into(),
+        argv: [&PYTHON.0, "-S", "escapes.py", attempt, facts].map(String::from).into(),
         files: [("escapes.py".to_owned(), program)].into(),
         limits: Limits {
             cpu: Duration::from_secs(if attempt == "ignore_every_signal" { 1 } else { 10 }),
             ..limits()
         },
-        readable: PYTHON.clone(),
+        readable: PYTHON.1.clone(),
         ..Action::default()
     };
     let outcome = sandbox.run(action).await.unwrap();
@@ -87,11 +86,18 @@ fn ended(attempt: &str, outcome: &Outcome) -> String {
     }
 }
 
-/// The folder of the interpreter, where it is no part of the system.
-static PYTHON: LazyLock<Vec<PathBuf>> = LazyLock::new(|| {
+/// An interpreter, and its folder where it is no part of the system.
+static PYTHON: LazyLock<(String, Vec<PathBuf>)> = LazyLock::new(|| {
+    if let Some(path) =
+        ["/usr/bin/python3", "/usr/local/bin/python3"].into_iter().find(|path| Path::new(path).exists())
+    {
+        return (path.to_owned(), Vec::new());
+    }
     let asked =
-        std::process::Command::new("python3").args(["-c", "import sys; print(sys.base_prefix)"]).output();
-    vec![String::from_utf8(asked.unwrap().stdout).unwrap().trim().into()]
+        Command::new("python3").args(["-c", "import sys; print(sys.executable, sys.base_prefix)"]).output();
+    let told = String::from_utf8(asked.unwrap().stdout).unwrap();
+    let (program, folder) = told.trim().split_once(' ').unwrap();
+    (program.to_owned(), vec![folder.into()])
 });
 
 macro_rules! attempts {
@@ -106,86 +112,7 @@ macro_rules! attempts {
     };
 }
 
-attempts! {
-    reach_a_port_of_the_host
-    send_a_packet_to_the_host
-    ask_for_a_name
-    ask_the_cloud_for_credentials
-    speak_to_a_socket_file_of_the_host
-    speak_to_a_nameless_socket_of_the_host
-    ask_the_kernel_for_networks
-    speak_to_what_runs_this_machine
-    listen_to_the_wire
-    use_ciphers_of_the_kernel
-    load_a_protocol
-    trace_a_child
-    trace_the_host
-    read_memory_of_others
-    read_memory_files_of_others
-    take_an_open_file_of_others
-    signal_a_process_of_the_host
-    signal_the_parent
-    signal_everybody
-    see_processes_of_the_host
-    mount_memory
-    mount_the_processes_again
-    make_the_root_writable
-    mount_the_new_way
-    become_root_of_a_new_world
-    clone_into_a_new_world
-    clone_the_newer_way
-    enter_namespaces_of_others
-    leave_by_a_second_root
-    change_the_root
-    open_files_by_number
-    become_root
-    take_back_rights
-    run_a_program_of_root
-    make_a_device
-    open_devices_of_the_host
-    type_into_the_terminal
-    set_the_clock
-    rename_the_machine
-    restart_the_machine
-    keep_a_key
-    look_for_keys
-    use_rings
-    hold_faults
-    load_a_program_into_the_kernel
-    watch_the_processor
-    load_a_module
-    read_the_log_of_the_kernel
-    watch_all_files
-    change_how_programs_run
-    run_a_program_from_memory
-    hide_memory
-    call_by_the_old_numbers
-    call_by_the_newest_numbers
-    read_passwords
-    read_home
-    read_a_file_of_the_host
-    read_the_environment_of_the_host
-    read_the_store
-    read_the_work_of_others
-    write_system_files
-    write_settings_of_the_kernel
-    read_what_the_kernel_tells
-    find_the_group_of_the_host
-    change_its_own_program
-    link_to_files_of_the_host
-    link_files_of_the_system
-    find_open_files_of_the_host
-    grow_in_memory
-    grow_in_memory_together
-    fork_without_end
-    start_threads_without_end
-    open_files_without_end
-    fill_the_disk
-    fill_the_disk_with_empty_files
-    print_without_end
-    outlive_its_run
-    ignore_every_signal
-}
+every_attempt!(attempts);
 
 #[tokio::test]
 async fn leave_something_behind() {
@@ -207,6 +134,13 @@ fn every_attempt_is_made() {
     for name in defined {
         assert!(ATTEMPTS.contains(&name) || OTHERS.contains(&name), "nobody tries {name}");
     }
+}
+
+/// Returns what an attempt did where nothing keeps it.
+fn outside(attempt: &str, facts: &str) -> String {
+    let ran =
+        Command::new("python3").args(["-c", ESCAPES, attempt, facts]).stdin(Stdio::null()).output().unwrap();
+    String::from_utf8(ran.stdout).unwrap()
 }
 
 /// What is in vain inside succeeds where nothing keeps it: the attempts are real. Only those are made

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs,
-    io::{Read, Write},
+    io::Write,
     net::{TcpListener, UdpSocket},
     os::{
         linux::net::SocketAddrExt,
@@ -15,8 +15,97 @@ use std::{
     time::{Duration, Instant},
 };
 
+use sswe_engine::sandbox::{Action, Input, Limits};
+
 /// The attempts: each is a function of this file.
 pub(crate) const ESCAPES: &str = include_str!("escapes.py");
+
+/// Gives the names of all attempts that can be made anywhere to another macro.
+macro_rules! every_attempt {
+    ($with:ident) => {
+        $with! {
+            reach_a_port_of_the_host
+            send_a_packet_to_the_host
+            ask_for_a_name
+            ask_the_cloud_for_credentials
+            speak_to_a_socket_file_of_the_host
+            speak_to_a_nameless_socket_of_the_host
+            ask_the_kernel_for_networks
+            speak_to_what_runs_this_machine
+            listen_to_the_wire
+            use_ciphers_of_the_kernel
+            load_a_protocol
+            trace_a_child
+            trace_the_host
+            read_memory_of_others
+            read_memory_files_of_others
+            take_an_open_file_of_others
+            signal_a_process_of_the_host
+            signal_the_parent
+            signal_everybody
+            see_processes_of_the_host
+            mount_memory
+            mount_the_processes_again
+            make_the_root_writable
+            mount_the_new_way
+            become_root_of_a_new_world
+            clone_into_a_new_world
+            clone_the_newer_way
+            enter_namespaces_of_others
+            leave_by_a_second_root
+            change_the_root
+            open_files_by_number
+            become_root
+            take_back_rights
+            run_a_program_of_root
+            make_a_device
+            open_devices_of_the_host
+            type_into_the_terminal
+            set_the_clock
+            rename_the_machine
+            restart_the_machine
+            keep_a_key
+            look_for_keys
+            use_rings
+            hold_faults
+            load_a_program_into_the_kernel
+            watch_the_processor
+            load_a_module
+            read_the_log_of_the_kernel
+            watch_all_files
+            change_how_programs_run
+            run_a_program_from_memory
+            hide_memory
+            call_by_the_old_numbers
+            call_by_the_newest_numbers
+            read_passwords
+            read_home
+            read_a_file_of_the_host
+            read_the_environment_of_the_host
+            read_the_store
+            read_the_work_of_others
+            write_system_files
+            write_settings_of_the_kernel
+            read_what_the_kernel_tells
+            find_the_group_of_the_host
+            change_its_own_program
+            link_to_files_of_the_host
+            link_files_of_the_system
+            find_open_files_of_the_host
+            grow_in_memory
+            grow_in_memory_together
+            fork_without_end
+            start_threads_without_end
+            open_files_without_end
+            fill_the_disk
+            fill_the_disk_with_empty_files
+            print_without_end
+            outlive_its_run
+            ignore_every_signal
+        }
+    };
+}
+pub(crate) use every_attempt;
 
 const SECRET: &str = "only the host knows this";
 
@@ -24,8 +113,7 @@ const SECRET: &str = "only the host knows this";
 pub(crate) struct Prey {
     /// What attempts are told of it, as JSON.
     pub(crate) facts: String,
-    /// What a neighbour keeps to itself.
-    pub(crate) neighbour: String,
+    neighbour: String,
     folder: PathBuf,
     mark: String,
     victim: Child,
@@ -75,6 +163,17 @@ impl Prey {
             "home": home, "neighbour": neighbour, "room": room * 4,
         });
         Prey { facts: facts.to_string(), neighbour, folder, mark, victim }
+    }
+
+    /// Returns what somebody else runs at the same time, who has something to hide.
+    pub(crate) fn neighbour(&self, limits: Limits) -> Action {
+        let held = Input { bytes: self.neighbour.clone().into_bytes(), is_program: false };
+        Action {
+            argv: ["sh", "-c", "cp neighbour /tmp/neighbour; exec sleep 600"].map(String::from).into(),
+            files: [("neighbour".to_owned(), held)].into(),
+            limits: Limits { wall: Duration::from_secs(600), ..limits },
+            ..Action::default()
+        }
     }
 
     /// Returns what an attempt did to the host.
@@ -139,18 +238,4 @@ pub(crate) fn keeper(attempt: &str) -> &'static str {
 pub(crate) fn tell(sandbox: &str, attempt: &str, happened: &str) {
     let attempt = attempt.replace('_', " ");
     println!("{sandbox:15} | {attempt:40} | {happened:90} | {}", keeper(&attempt.replace(' ', "_")));
-}
-
-/// Returns what an attempt did where nothing keeps it.
-pub(crate) fn outside(attempt: &str, facts: &str) -> String {
-    let mut child = Command::new("python3")
-        .args(["-c", ESCAPES, attempt, facts])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut told = String::new();
-    child.stdout.take().unwrap().read_to_string(&mut told).unwrap();
-    child.wait().unwrap();
-    told
 }
