@@ -5,6 +5,7 @@ mod bad_input;
 mod build;
 mod built;
 mod check;
+mod doctor;
 mod fix;
 mod format;
 mod pictures;

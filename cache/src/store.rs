@@ -398,6 +398,19 @@ fn connect_read_only(store: &Path, index: &Path) -> Result<Connection> {
     }
 }
 
+/// Opens a connection that leaves no file behind, not even for a moment, where nobody else has one.
+pub(crate) fn connect_unseen(store: &Path, index: &Path) -> Result<Connection> {
+    // What is in the log only a reader sees that takes part, and then there is a log already.
+    if fs::metadata(store.join("index.sqlite-wal")).is_ok_and(|log| log.len() > 0) {
+        return connect_read_only(store, index);
+    }
+    fs::metadata(index).at("open", index)?;
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let conn = Connection::open_with_flags(uri(index, "immutable=1"), flags);
+    conn.and_then(|conn| attach(&conn).map(|()| conn)).map_err(|source| error::index(index, source))
+}
+
 fn uri(path: &Path, parameters: &str) -> PathBuf {
     use std::os::unix::ffi::{OsStrExt, OsStringExt};
     let mut uri = b"file:".to_vec();

@@ -116,6 +116,11 @@ pub(crate) enum Command {
         after_help = "Examples:\n  sswe cache stats\n  sswe cache gc --older-than 30d --dry-run\n  sswe cache gc --max-size 20GiB\n  sswe cache verify --repair\n\nThe store is .sswe/store, or the folder that SSWE_STORE names."
     )]
     Cache(Cache),
+    /// Say what of this machine works for builds, what does not, and how to mend it
+    #[command(
+        after_help = "Examples:\n  sswe doctor                  this machine, as the .sswe files of this folder need it\n  sswe doctor a.sswe           as that file needs it\n  sswe doctor --output json    one object a line\n\nStates: `works`; `limited` works, but not as well as it could; `missing` does not work, and is not\nneeded here; `broken` must be mended first. Sandboxes are really started; nothing is changed.\n\nExit code: 0 when everything that a build needs works, else 1."
+    )]
+    Doctor(Doctor),
     /// Print the JSON Schema of what sswe prints, or the table of settings
     #[command(
         after_help = "Examples:\n  sswe schema                 the names\n  sswe schema diagnostic      what `check --output json` prints\n  sswe schema events          what `build --output json` prints"
@@ -534,6 +539,15 @@ pub(crate) struct Explain {
     /// Print the reference of all blocks and settings as Markdown
     #[arg(long)]
     pub(crate) reference: bool,
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t = Plain::Human, value_name = "FORM")]
+    pub(crate) output: Plain,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Doctor {
+    /// The file whose needs count; without it, all of this folder
+    pub(crate) file: Option<PathBuf>,
     /// How it is printed
     #[arg(long, value_enum, default_value_t = Plain::Human, value_name = "FORM")]
     pub(crate) output: Plain,

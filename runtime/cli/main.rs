@@ -78,6 +78,7 @@ fn run(args: Args) -> Result<u8, Failure> {
         Some(Command::Explain(args)) => command::explain::run(&args),
         Some(Command::Lock(args)) => command::lock::run(&args),
         Some(Command::Cache(args)) => command::cache::run(&args),
+        Some(Command::Doctor(args)) => command::doctor::run(&args),
         Some(Command::Schema(args)) => command::schema::run(&args),
         Some(Command::Completions(args)) => command::shell::completions(&args),
         Some(Command::Man(args)) => command::shell::man(&args),

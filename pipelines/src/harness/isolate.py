@@ -73,6 +73,8 @@ def forget(path):
 
 def seal(config):
     """Makes the clean tree and its compiled form read-only, and leads imports to the latter."""
+    global _hidden
+    _hidden = [(path.encode(), place.encode()) for path, place in config["hidden"]]
     sites = tuple(site + "/" for site in config["site"])
     for folder in (BASE, CACHE):
         mount(None, folder.encode(), None, REMOUNT | BIND | RDONLY | NOSUID | NODEV)
@@ -175,6 +177,12 @@ def enter(file, filter_program):
     # Where the kernel refuses, the old one must not stay: it would show the server.
     if libc.mount(b"proc", b"/proc", b"proc", NOSUID | NODEV | NOEXEC, None) < 0:
         mount(b"sandbox", b"/proc", b"tmpfs", NOSUID | NODEV | RDONLY)
+    else:
+        for path, place in _hidden:
+            mount(place, path, None, BIND)
+        # Where memory is short for all, the tests go before what waits for them.
+        with open("/proc/self/oom_score_adj", "wb", 0) as file:
+            file.write(b"1000")
     os.chdir(WORK)
     write_tree(request["changed"])
     check(libc.umount2(BASE.encode(), DETACH), "umount")
@@ -185,7 +193,9 @@ def enter(file, filter_program):
         (resource.RLIMIT_NPROC, limits["pids"] + 1),
         (resource.RLIMIT_FSIZE, limits["files"]),
         (resource.RLIMIT_NOFILE, 1024),
-        (resource.RLIMIT_CORE, 0),
+        # One byte is no file either, and unlike none at all keeps the kernel from starting what
+        # looks after crashes on the host.
+        (resource.RLIMIT_CORE, 1),
     ):
         resource.setrlimit(which, (most, most))
     drop_rights(filter_program)

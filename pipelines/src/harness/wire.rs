@@ -15,6 +15,8 @@ pub(super) struct Config<'a> {
     pub network: bool,
     pub site: &'a [&'a str],
     pub filter: String,
+    /// What is shown empty, and what stands in its place.
+    pub hidden: Vec<(&'a str, &'a str)>,
 }
 
 /// What a fork is told: only it ever reads this.

@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails, or says what it needs")]
 
+mod escapes;
 mod friendly;
 mod hostile;
+#[path = "../../../runtime/engine/tests/sandbox/prey.rs"]
+mod prey;
 mod support;

@@ -24,6 +24,7 @@ const SCHEMAS: &[(&str, &str, Make)] = &[
     ("evaluation", "evaluation/1: how some weights did on one held-out task", evaluation),
     ("graph", "what `graph --format json` prints", graph),
     ("show", "what `show --json` prints", show),
+    ("doctor", "a line of `doctor --output json`: something that a build may need", doctor),
     ("settings", "the table of all settings (data, not a schema)", settings),
 ];
 
@@ -229,6 +230,20 @@ fn show() -> Value {
         object(
             &["v", "file", "settings"],
             json!({ "v": { "const": 1 }, "file": text, "settings": { "type": "array", "items": setting } }),
+        ),
+    )
+}
+
+fn doctor() -> Value {
+    let text = json!({ "type": "string" });
+    document(
+        "doctor/1",
+        object(
+            &["group", "name", "state", "found"],
+            json!({
+                "group": text, "name": text, "found": text, "fix": text,
+                "state": { "enum": ["works", "limited", "missing", "broken"] },
+            }),
         ),
     )
 }

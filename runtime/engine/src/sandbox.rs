@@ -6,6 +6,7 @@
 mod channel;
 mod child;
 mod filter;
+mod group;
 mod layout;
 mod native;
 mod spawn;
@@ -15,7 +16,8 @@ use std::{collections::BTreeMap, future::Future, path::PathBuf, time::Duration};
 
 pub use channel::{Channel, MESSAGE};
 pub use filter::program as filter_program;
-pub use layout::WORK;
+pub use group::groups;
+pub use layout::{NOTHING, WORK, hidden};
 pub use native::{Native, Running, Start};
 pub use watch::{Usage, pid_of, usage};
 

@@ -57,6 +57,7 @@ pub(super) const STEPS: &[&str] = &[
     "install the filter",
     "connect its streams",
     "start the program",
+    "hide what the kernel tells",
 ];
 
 /// The step that fails when there is no such program.
@@ -98,6 +99,8 @@ unsafe fn attempt(
     // SAFETY: plain system calls on prepared memory.
     unsafe {
         libc::close(prepared.parent);
+        // Others that wait as this one does hold the other end open, too: its end alone tells little.
+        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0);
         let mut go = 0_u8;
         if libc::recv(prepared.sync, (&raw mut go).cast(), 1, 0) != 1 {
             return Err(0);
@@ -127,7 +130,7 @@ unsafe fn attempt(
         libc::sethostname(c"sandbox".as_ptr(), 7);
         check(libc::chdir(c"/work".as_ptr()), 14)?;
         hand_over(prepared.sync)?;
-        // The kernel forgets this at a change of the user, so it comes after; a parent that died
+        // The kernel forgets this at a change of the user, so it comes again; a parent that died
         // before shows as an end of the socket.
         libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0);
         if libc::recv(prepared.sync, (&raw mut go).cast(), 1, libc::MSG_DONTWAIT) == 0 {
@@ -207,6 +210,13 @@ unsafe fn build(op: &Op) -> Result<(), u32> {
                 // Inside of a container that hides parts of it the kernel refuses: it stays empty.
                 if libc::mount(from, path, kind, flags, null) < 0 && errno() != libc::EPERM {
                     return Err(10);
+                }
+            }
+            Op::Hide { from, path } => {
+                let bound = libc::mount(from.as_ptr(), path.as_ptr(), ptr::null(), libc::MS_BIND, null);
+                // Where there are no processes to see, this is not there either.
+                if bound < 0 && errno() != libc::ENOENT {
+                    return Err(20);
                 }
             }
             Op::User => {

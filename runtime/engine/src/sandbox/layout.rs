@@ -16,6 +16,41 @@ use super::{Error, Input};
 /// The work folder of every sandbox.
 pub const WORK: &str = "/work";
 
+/// A folder of every sandbox with nothing in it.
+pub const NOTHING: &str = "/.nothing";
+
+/// What the kernel tells everybody of the machine as a whole, and no suite has to know: how it was
+/// started, whose keys it keeps, when somebody types.
+const HIDDEN: &[&str] = &[
+    "/proc/acpi",
+    "/proc/asound",
+    "/proc/cmdline",
+    "/proc/interrupts",
+    "/proc/kallsyms",
+    "/proc/kcore",
+    "/proc/key-users",
+    "/proc/keys",
+    "/proc/kmsg",
+    "/proc/latency_stats",
+    "/proc/modules",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/proc/sysrq-trigger",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+];
+
+/// Returns the files and folders of `/proc` that a sandbox shows empty; with each what stands in its place.
+pub fn hidden() -> Vec<(&'static str, &'static str)> {
+    let place = |path: &&'static str| {
+        let about = fs::metadata(path).ok()?;
+        // What only root may read needs no hiding.
+        let is_open = about.permissions().mode() & 0o006 != 0;
+        is_open.then_some((*path, if about.is_dir() { NOTHING } else { "/dev/null" }))
+    };
+    HIDDEN.iter().filter_map(place).collect()
+}
+
 /// Where the old root hangs while the new one is being built.
 const OLD: &str = "/.old";
 
@@ -51,6 +86,11 @@ pub(super) enum Op {
         path: CString,
     },
     Proc,
+    /// Shows something empty in the place of a file or folder.
+    Hide {
+        from: CString,
+        path: CString,
+    },
     /// From here on as the user that the code runs as.
     User,
     /// Makes the root read-only.
@@ -106,6 +146,10 @@ pub(super) fn steps(view: &View<'_>) -> Result<Vec<Op>, Error> {
     }
     devices(&mut made)?;
     made.ops.push(Op::Proc);
+    made.ops.push(Op::Folder { path: c(NOTHING)?, mode: 0o555 });
+    for (path, from) in hidden() {
+        made.ops.push(Op::Hide { from: c(from)?, path: c(path)? });
+    }
     let data = format!("size={},nr_inodes=200000,mode=755,uid=1000,gid=1000", view.bytes.max(4096));
     for path in [WORK, "/tmp"].iter().chain(view.scratch) {
         made.folder(path)?;

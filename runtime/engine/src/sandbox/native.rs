@@ -19,6 +19,7 @@ use super::{
     channel::{high, nonblocking, pair, watched},
     child::Prepared,
     filter,
+    group::{Group, Most},
     layout::{self, View, WORK, c},
     spawn::{self, Child},
     watch,
@@ -51,6 +52,12 @@ pub struct Start {
     pub network: bool,
     /// Bytes in the work folder, in `/tmp` and in each folder of `scratch`.
     pub files: u64,
+    /// Bytes of memory that what it runs is held to, from outside.
+    pub memory: u64,
+    /// Processes that it may start, besides itself.
+    pub pids: u32,
+    /// Processors that all of them may keep busy, where the kernel can hold them to that.
+    pub cpus: u32,
 }
 
 /// A program that stays. It and all that it started is killed when this is dropped.
@@ -67,6 +74,7 @@ struct Body {
     process: Option<AsyncFd<OwnedFd>>,
     pid: i32,
     work: OwnedFd,
+    group: Option<Group>,
     // Open as long as the sandbox may live: its end tells the starting process that we are gone.
     _sync: AsyncFd<OwnedFd>,
 }
@@ -108,10 +116,16 @@ impl Native {
             network: start.network,
         };
         let stdio = [none.as_raw_fd(), none.as_raw_fd(), errors.as_raw_fd()];
-        let limits = vec![(libc::RLIMIT_CORE, 0), (libc::RLIMIT_NOFILE, 1024)];
+        let limits = [ALWAYS, &[(libc::RLIMIT_NOFILE, 1024)]].concat();
         // To make namespaces, a loopback, and to give all of this up.
         let keeps = [8, 12, 21].iter().fold(0, |set, capability| set | 1 << capability);
-        let make = Make { view: &view, argv: &start.argv, env: &start.env, stdio, limits, keeps };
+        let folders = start.files.saturating_mul(2 + start.scratch.len() as u64);
+        let group = Group::new(&Most {
+            memory: most(start.memory, folders),
+            pids: start.pids.saturating_add(SPARE),
+            cpus: (start.cpus > 0).then_some(start.cpus),
+        });
+        let make = Make { view: &view, argv: &start.argv, env: &start.env, stdio, limits, keeps, group };
         let body = begin(make, Some(theirs.as_raw_fd())).await?;
         let control = Channel::new(ours).map_err(Error::broken("make a socket"))?;
         Ok(Running { control, stderr, body })
@@ -124,6 +138,11 @@ impl Running {
         let mut page = vec![0; 4096];
         let read = self.stderr.try_read(&mut page).unwrap_or(0);
         String::from_utf8_lossy(&page[..read]).trim().to_owned()
+    }
+
+    /// Returns how many of its processes the kernel has ended because all together used up their memory.
+    pub fn killed(&self) -> u64 {
+        self.body.killed()
     }
 
     /// Returns the number of its first process on the host.
@@ -142,7 +161,13 @@ impl Sandbox for Native {
         let view = view(&action, &none, &masked);
         let stdio = [stdin.as_raw_fd(), out.as_raw_fd(), errors.as_raw_fd()];
         let limits = limits(&action.limits);
-        let make = Make { view: &view, argv: &action.argv, env: &action.env, stdio, limits, keeps: 0 };
+        let Limits { memory, pids, files, .. } = action.limits;
+        let group = Group::new(&Most {
+            memory: most(memory, files.saturating_mul(2)),
+            pids: pids.saturating_add(SPARE),
+            cpus: None,
+        });
+        let make = Make { view: &view, argv: &action.argv, env: &action.env, stdio, limits, keeps: 0, group };
         let mut body = begin(make, None).await?;
         drop((stdin, out, errors));
         let mut streams = Streams { stdout, stderr, out: Vec::new(), errors: Vec::new() };
@@ -161,6 +186,7 @@ impl Sandbox for Native {
         let (exit, cpu) = body.ended().await?;
         let outputs = bring_back(&body.work, &action.outputs, action.limits.files);
         let stopped = stopped.or((exit == Exit::Signal(libc::SIGXCPU)).then_some(Stop::Cpu));
+        let stopped = stopped.or((body.killed() > 0).then_some(Stop::Memory));
         let Streams { out: stdout, errors: stderr, .. } = streams;
         Ok(Outcome { exit, stdout, stderr, wall: begun.elapsed(), cpu, stopped, outputs })
     }
@@ -189,6 +215,16 @@ struct Make<'a> {
     stdio: [i32; 3],
     limits: Vec<(u32, u64)>,
     keeps: u64,
+    group: Option<Group>,
+}
+
+/// More processes than a sandbox is allowed: the limit of its user is the one that it shall notice.
+const SPARE: u32 = 32;
+
+/// Returns the bytes that a group may fill. What its processes hold is measured, and files in memory have
+/// limits of their own: this is more than both, for what grows faster than anybody looks.
+fn most(memory: u64, files: u64) -> u64 {
+    memory.saturating_add(memory / 4).saturating_add(files).saturating_add(256 << 20)
 }
 
 async fn begin(make: Make<'_>, control: Option<i32>) -> Result<Body, Error> {
@@ -232,7 +268,9 @@ async fn begin(make: Make<'_>, control: Option<i32>) -> Result<Body, Error> {
         (Ok(ours), Ok(process)) => (ours, process),
         (Err(error), _) | (_, Err(error)) => return Err(broken(error)),
     };
-    let mut guard = Guard(Some(process));
+    // It has not begun: whatever it starts will be in the group. Where that is refused, there is none.
+    let group = make.group.filter(|group| group.add(pid).is_ok());
+    let mut guard = Guard(Some(process), group);
     let heard = async {
         ours.send(&[1], &[]).await?;
         let mut work = None;
@@ -266,23 +304,30 @@ async fn begin(make: Make<'_>, control: Option<i32>) -> Result<Body, Error> {
             Err(error)
         }
         Ok(None) => Err(spawn::explain(0, libc::EIO, &name)),
-        Ok(Some(work)) => Ok(Body { process: guard.0.take(), pid, work, _sync: ours.into_inner() }),
+        Ok(Some(work)) => {
+            let (process, group) = (guard.0.take(), guard.1.take());
+            Ok(Body { process, pid, work, group, _sync: ours.into_inner() })
+        }
     }
 }
 
 /// Kills what was started if its start is given up.
-struct Guard(Option<AsyncFd<OwnedFd>>);
+struct Guard(Option<AsyncFd<OwnedFd>>, Option<Group>);
 
 impl Drop for Guard {
     fn drop(&mut self) {
         if let Some(process) = self.0.take() {
             spawn::kill(process.get_ref());
-            spawn::reap(process.into_inner());
+            spawn::reap(process.into_inner(), self.1.take());
         }
     }
 }
 
 impl Body {
+    fn killed(&self) -> u64 {
+        self.group.as_ref().map_or(0, Group::killed)
+    }
+
     fn kill(&self) {
         if let Some(process) = &self.process {
             spawn::kill(process.get_ref());
@@ -310,7 +355,7 @@ impl Body {
 
 impl Drop for Body {
     fn drop(&mut self) {
-        drop(Guard(self.process.take()));
+        drop(Guard(self.process.take(), self.group.take()));
     }
 }
 
@@ -384,8 +429,12 @@ async fn supervise(body: &Body, streams: &mut Streams, limits: &Limits, begun: I
     }
 }
 
+/// What nobody needs: files of what crashed, and to be served before others. With one byte instead of
+/// none, the kernel does not hand what crashed to a program of the host either.
+const ALWAYS: &[(u32, u64)] = &[(libc::RLIMIT_CORE, 1), (libc::RLIMIT_NICE, 0), (libc::RLIMIT_RTPRIO, 0)];
+
 fn limits(limits: &Limits) -> Vec<(u32, u64)> {
-    vec![
+    let own = [
         // Whole seconds, for each process: the finer sum is watched from outside.
         (libc::RLIMIT_CPU, limits.cpu.as_secs() + 1),
         (libc::RLIMIT_AS, limits.memory),
@@ -393,8 +442,8 @@ fn limits(limits: &Limits) -> Vec<(u32, u64)> {
         (libc::RLIMIT_NPROC, u64::from(limits.pids)),
         (libc::RLIMIT_NOFILE, 1024),
         (libc::RLIMIT_FSIZE, limits.files),
-        (libc::RLIMIT_CORE, 0),
-    ]
+    ];
+    [&own, ALWAYS].concat()
 }
 
 fn clean_env() -> BTreeMap<String, String> {

@@ -12,6 +12,7 @@ use std::{
 use super::{
     Error,
     child::{self, EXEC, Failed, Prepared, STEPS},
+    group::Group,
 };
 
 /// A process that was started; it runs once its parent says so.
@@ -22,8 +23,8 @@ pub(super) struct Child {
 
 enum Order {
     Spawn(Box<Prepared>, tokio::sync::oneshot::Sender<Result<Child, Error>>),
-    /// Waits for a process that was killed.
-    Reap(OwnedFd),
+    /// Waits for a process that was killed, and then forgets its group.
+    Reap(OwnedFd, Option<Group>),
 }
 
 static SPAWNER: LazyLock<mpsc::Sender<Order>> = LazyLock::new(|| {
@@ -37,10 +38,13 @@ static SPAWNER: LazyLock<mpsc::Sender<Order>> = LazyLock::new(|| {
                     Order::Spawn(prepared, answer) => {
                         if let Err(Ok(child)) = answer.send(clone(*prepared)) {
                             kill(&child.process);
-                            let _ = reaper.send(Order::Reap(child.process));
+                            let _ = reaper.send(Order::Reap(child.process, None));
                         }
                     }
-                    Order::Reap(process) => drop(wait(&process)),
+                    Order::Reap(process, group) => {
+                        let _ = wait(&process);
+                        drop(group);
+                    }
                 }
             }
         })
@@ -62,9 +66,9 @@ pub(super) fn kill(process: &OwnedFd) {
     unsafe { libc::syscall(libc::SYS_pidfd_send_signal, process.as_raw_fd(), libc::SIGKILL, null, 0) };
 }
 
-/// Sees to it that a killed process leaves no entry behind.
-pub(super) fn reap(process: OwnedFd) {
-    let _ = SPAWNER.send(Order::Reap(process));
+/// Sees to it that a killed process leaves no entry behind, and no group.
+pub(super) fn reap(process: OwnedFd, group: Option<Group>) {
+    let _ = SPAWNER.send(Order::Reap(process, group));
 }
 
 /// Waits for the end of a process, and returns its status and what it has used.
@@ -97,6 +101,7 @@ fn clone(prepared: Prepared) -> Result<Child, Error> {
         | libc::CLONE_NEWPID
         | libc::CLONE_NEWIPC
         | libc::CLONE_NEWUTS
+        | libc::CLONE_NEWCGROUP
         | libc::CLONE_PIDFD;
     if !prepared.network {
         flags |= libc::CLONE_NEWNET;
