@@ -80,11 +80,17 @@ async fn compare(docker: &Docker, tree: &Arc<Tree>) {
     }
     fs::remove_dir_all(&folder).unwrap();
     let tests = median(tests);
-    println!("{} tests, which take {tests:.1} ms of processor time", one(&native, &bench, 0).await.tests.len());
+    println!(
+        "{} tests, which take {tests:.1} ms of processor time",
+        one(&native, &bench, 0).await.tests.len()
+    );
     let rows: BTreeMap<&str, f64> = rows.into_iter().map(|(name, all)| (name, median(all))).collect();
     for (name, time) in &rows {
         let rate = 1e3 / time;
-        println!("{name:24} {time:8.1} ms a verdict   {rate:7.2} a second   {:7.1} ms besides the tests", time - tests);
+        println!(
+            "{name:24} {time:8.1} ms a verdict   {rate:7.2} a second   {:7.1} ms besides the tests",
+            time - tests
+        );
     }
     println!(
         "docker, warm, against a container for each: {:.1} times",
@@ -94,7 +100,8 @@ async fn compare(docker: &Docker, tree: &Arc<Tree>) {
 
 /// Reaches one verdict on a change that was never there before.
 async fn one(harness: &Harness, bench: &Bench, number: usize) -> sswe_pipelines::harness::Report {
-    let is_product = |path: &str| path.ends_with(".py") && !path.contains("test") && !path.contains("__init__");
+    let is_product =
+        |path: &str| path.ends_with(".py") && !path.contains("test") && !path.contains("__init__");
     let (path, file) = bench.tree.iter().find(|(path, _)| is_product(path)).unwrap();
     let text = format!("{}\n# {number}\n", String::from_utf8(file.bytes()).unwrap());
     let ask = Ask { changed: BTreeMap::from([(path.to_owned(), text)]), ..Ask::default() };
@@ -116,9 +123,9 @@ fn bare(python: &Python, folder: &Path) {
 
 /// Runs the suite in a container that is made for it.
 async fn alone(docker: &Docker, tree: &Tree) {
-    let files = tree.iter().map(|(path, file)| {
-        (path.to_owned(), Input { bytes: file.bytes(), is_program: file.is_program() })
-    });
+    let files = tree
+        .iter()
+        .map(|(path, file)| (path.to_owned(), Input { bytes: file.bytes(), is_program: file.is_program() }));
     let argv = ["python3", "-sS", "-m", "unittest"].map(str::to_owned).into();
     let action = Action { files: files.collect(), argv, ..Action::default() };
     assert_eq!(docker.run(action).await.unwrap().exit, Exit::Code(0));

@@ -9,10 +9,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sswe_engine::sandbox::Docker;
+use sswe_engine::sandbox::{Daemon, Docker};
 use sswe_pipelines::{
     artifact::{File, Limits, Status, Tree},
+    fetch::Fetch,
     harness::{Ask, Backend, Bench, Harness, Python, Report, Tests, Trace},
+    lock::{Need, Pins},
 };
 
 use crate::{
@@ -106,6 +108,7 @@ async fn verdicts_are_the_same_as_in_namespaces() {
     let native = Harness::new(Python::find("/usr/bin/python3").await.unwrap(), 1, 4);
     let seeds = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/seeds");
     let mut seeds: Vec<_> = fs::read_dir(seeds).unwrap().map(|entry| entry.unwrap().path()).collect();
+    seeds.retain(|path| path.is_dir());
     seeds.sort();
     let (mut count, mut broken) = (0, 0);
     for folder in seeds {
@@ -354,4 +357,47 @@ class Case(unittest.TestCase):
     let ask = Ask { tests: Tests::Only(vec![id.clone()]), cpu_ms, ..Ask::default() };
     let report = harness.measure(&bench, ask).await.unwrap();
     assert_eq!(statuses(&report), [(id.as_str(), Status::Timeout)]);
+}
+
+#[test]
+fn images_are_pinned_by_what_they_are_made_of() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let Some(docker) = runtime.block_on(docker()) else { return };
+    let base = std::env::temp_dir().join(format!("sswe-images-{}", std::process::id()));
+    fs::create_dir_all(base.join("image")).unwrap();
+    let recipe = concat!(env!("CARGO_MANIFEST_DIR"), "/../.ci/image");
+    assert!(Command::new(recipe).arg(base.join("root.tar")).status().unwrap().success());
+    fs::copy(base.join("root.tar"), base.join("image/root.tar")).unwrap();
+    fs::write(base.join("image/Dockerfile"), "FROM scratch\nADD root.tar /\n").unwrap();
+    let fetch = Fetch::new(&base.join("store"), &base, "a.lock", true);
+    let pin = |name: &str| {
+        let mut pins = Pins::default();
+        let done = fetch.pin(&Need::Image(name.to_owned()), None, &mut pins);
+        done.map(|()| (pins.images[name].clone(), pins.text()))
+    };
+    let (tar, text) = pin("./root.tar").unwrap();
+    assert_eq!(text, format!("sswe lock 1\nimage ./root.tar {tar}\n"));
+    let (folder, _) = pin("./image").unwrap();
+    assert!(tar != folder && pin("./root.tar").unwrap().0 == tar && pin("./image").unwrap().0 == folder);
+    let made = runtime.block_on(docker.daemon.made()).unwrap();
+    let made: Vec<&str> = made.iter().map(|image| image.digest.as_str()).collect();
+    assert!(made.contains(&tar.as_str()) && made.contains(&folder.as_str()), "{made:?}");
+    // One that has no registry is known by what Docker calls it.
+    let name = Daemon::name_of(&folder);
+    let here = runtime.block_on(docker.daemon.image(&name)).unwrap().unwrap();
+    assert_eq!(pin(&name).unwrap().0, here.id);
+    // Code runs in what was built.
+    let built = Docker { image: here, ..docker.clone() };
+    let (_, library) = runtime.block_on(Python::inside(&built)).unwrap();
+    assert_eq!(library, runtime.block_on(Python::inside(&docker)).unwrap().1);
+
+    let told = |name: &str| pin(name).unwrap_err().to_string();
+    assert!(told("./none").contains("is no folder with a `Dockerfile`"), "{}", told("./none"));
+    assert!(told("sswe-none:1").contains("is not in Docker"), "{}", told("sswe-none:1"));
+    fs::write(base.join("image/Dockerfile"), "FROM scratch\nADD none /\n").unwrap();
+    assert!(told("./image").contains("see that `docker build` works"), "{}", told("./image"));
+    for digest in [tar, folder] {
+        assert!(runtime.block_on(docker.daemon.discard(&digest)).unwrap());
+    }
+    fs::remove_dir_all(&base).unwrap();
 }
