@@ -6,6 +6,8 @@
 mod archive;
 mod config;
 mod git;
+#[cfg(feature = "docker")]
+mod image;
 mod index;
 mod resolve;
 mod site;
@@ -123,6 +125,16 @@ impl Fetch {
             Need::Commit { source, at } => {
                 let commit = git::resolve(&self.base, source, at)?;
                 pins.commits.insert((source.clone(), at.clone()), commit);
+            }
+            #[cfg(feature = "docker")]
+            Need::Image(name) => {
+                let digest = self.pin_image(name)?;
+                pins.images.insert(name.clone(), digest);
+            }
+            #[cfg(not(feature = "docker"))]
+            Need::Image(name) => {
+                let why = "this program was built without the feature `docker`";
+                return Err(Error::Refused(format!("the image `{name}` cannot be pinned: {why}")));
             }
             Need::Packages(asked) => {
                 let found = resolve::packages(asked, python.ok_or_else(lacking)?, &self.web()?.config)?;

@@ -3,9 +3,11 @@
 //! For each repository a server is kept warm inside of a sandbox: the interpreter, the test
 //! framework and the compiled clean tree, but nothing of the product imported. Each verdict is a
 //! fork of it, which enters namespaces of its own, writes the tree afresh, gives up every right and
-//! only then runs code that may be hostile. What a verdict is about reaches only that fork, and its
+//! only then runs code that may be hostile. In a container, where no namespaces can be made, the next
+//! verdict begins when everything that one could change has been emptied and looked at. What a verdict is about reaches only that fork, and its
 //! results come back line by line, each with a word that only it was told.
 
+mod backend;
 mod command;
 mod measure;
 mod server;
@@ -18,12 +20,14 @@ use std::{
     time::Duration,
 };
 
+use sswe_engine::sandbox::{self, Action, Outcome};
 use tokio::sync::{OnceCell, Semaphore};
 
 use crate::artifact::{Limits, Raised, TestResult, Tree};
 pub use crate::python::Python;
+pub use backend::Backend;
 use measure::Baseline;
-use server::Server;
+use server::{Server, Source};
 
 /// A repository whose tests can be run: what a warm server is made for.
 #[derive(Clone, Debug)]
@@ -139,6 +143,7 @@ impl Default for Policy {
 #[derive(Debug)]
 pub struct Harness {
     python: Python,
+    backend: Backend,
     jobs: usize,
     most: usize,
     policy: Policy,
@@ -148,7 +153,7 @@ pub struct Harness {
 
 #[derive(Debug)]
 struct Warm {
-    bench: Bench,
+    source: Arc<Source>,
     turns: Semaphore,
     idle: Mutex<Vec<Server>>,
     baseline: OnceCell<Baseline>,
@@ -158,8 +163,14 @@ impl Harness {
     /// Makes a harness that runs up to `jobs` verdicts of a repository at once, and keeps up to
     /// `most` repositories warm.
     pub fn new(python: Python, jobs: usize, most: usize) -> Harness {
-        let warm = Mutex::default();
-        Harness { python, jobs: jobs.max(1), most: most.max(1), policy: Policy::default(), warm }
+        let (backend, warm) = (Backend::Native, Mutex::default());
+        Harness { python, backend, jobs: jobs.max(1), most: most.max(1), policy: Policy::default(), warm }
+    }
+
+    /// Changes what isolates the code; the interpreter is then one that is there.
+    pub fn inside(mut self, backend: Backend) -> Harness {
+        self.backend = backend;
+        self
     }
 
     /// Changes what ends a test that does not end.
@@ -171,28 +182,36 @@ impl Harness {
     /// Runs tests. When the future is dropped, every process of them is killed.
     pub async fn measure(&self, bench: &Bench, ask: Ask) -> Result<Report, Trouble> {
         let warm = self.warm(bench);
+        let bench = &warm.source.bench;
         let closed = |_| Trouble::Infra("the harness was closed".to_owned());
         let _turn = warm.turns.acquire().await.map_err(closed)?;
         let idle = locked(&warm.idle).pop();
         let mut server = match idle {
             Some(server) => server,
-            None => Server::start(&warm.bench, &self.python).await?,
+            None => Server::start(&warm.source).await?,
         };
-        let baseline = warm
-            .baseline
-            .get_or_try_init(|| measure::baseline(&mut server, &warm.bench, &self.policy))
-            .await?;
-        let report = measure::measure(&mut server, &warm.bench, &self.policy, baseline, ask).await?;
+        let baseline =
+            warm.baseline.get_or_try_init(|| measure::baseline(&mut server, bench, &self.policy)).await?;
+        let report = measure::measure(&mut server, bench, &self.policy, baseline, ask).await?;
         locked(&warm.idle).push(server);
         Ok(report)
     }
 
+    /// Runs a command where the tests run.
+    pub(crate) async fn run(&self, action: Action) -> Result<Outcome, sandbox::Error> {
+        self.backend.run(action).await
+    }
+
     fn warm(&self, bench: &Bench) -> Arc<Warm> {
         let mut all = locked(&self.warm);
-        let warm = match all.iter().position(|warm| warm.bench.id == bench.id) {
+        let warm = match all.iter().position(|warm| warm.source.bench.id == bench.id) {
             Some(at) => all.remove(at),
             None => Arc::new(Warm {
-                bench: bench.clone(),
+                source: Arc::new(Source {
+                    bench: bench.clone(),
+                    python: self.python.clone(),
+                    backend: self.backend.clone(),
+                }),
                 turns: Semaphore::new(self.jobs),
                 idle: Mutex::default(),
                 baseline: OnceCell::new(),
@@ -211,11 +230,13 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl From<sswe_engine::sandbox::Error> for Trouble {
-    fn from(error: sswe_engine::sandbox::Error) -> Trouble {
-        use sswe_engine::sandbox::Error;
+impl From<sandbox::Error> for Trouble {
+    fn from(error: sandbox::Error) -> Trouble {
+        use sandbox::Error;
         match error {
-            Error::Program { .. } | Error::Path(_) | Error::Covered(_) => Trouble::Refused(error.to_string()),
+            Error::Program { .. } | Error::Path(_) | Error::Covered(_) | Error::Image { .. } => {
+                Trouble::Refused(error.to_string())
+            }
             error => Trouble::Infra(error.to_string()),
         }
     }

@@ -1,6 +1,8 @@
 //! Says what each stage does, and which model it asks.
 
 pub mod artifact;
+#[cfg(feature = "docker")]
+mod containers;
 mod diff;
 pub mod fetch;
 pub mod harness;

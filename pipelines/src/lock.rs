@@ -30,6 +30,8 @@ pub enum Need {
         /// The tag, branch or commit.
         at: String,
     },
+    /// The image that tests run in: a name that Docker knows, or a path.
+    Image(String),
     /// The packages that tests run with, together: what pip is asked for, sorted, with `;` between.
     Packages(String),
 }
@@ -61,6 +63,8 @@ pub struct Pins {
     pub sdists: BTreeMap<(String, String), Archive>,
     /// Commits, by source and what was asked for.
     pub commits: BTreeMap<(String, String), String>,
+    /// Digests of images, by their names.
+    pub images: BTreeMap<String, String>,
     /// Packages by what was asked for, each set complete.
     pub packages: BTreeMap<String, Vec<Package>>,
 }
@@ -81,6 +85,7 @@ impl std::fmt::Display for Need {
             Need::Python => write!(out, "python"),
             Need::Sdist { name, version } => write!(out, "pypi {name} {version}"),
             Need::Commit { source, at } => write!(out, "repo {} {at}", plain(source)),
+            Need::Image(name) => write!(out, "image {}", plain(name)),
             Need::Packages(asked) => write!(out, "package {asked}"),
         }
     }
@@ -90,7 +95,8 @@ impl Need {
     /// Returns whether finding out takes the network.
     pub fn needs_network(&self) -> bool {
         match self {
-            Need::Python => false,
+            // An image may be here already; if not, its registry is asked.
+            Need::Python | Need::Image(_) => false,
             Need::Sdist { .. } | Need::Packages(_) => true,
             Need::Commit { source, at } => !is_path(source) && !is_commit(at),
         }
@@ -118,7 +124,12 @@ impl Need {
             (StageKind::Env, _) => {
                 let asked = requirements(stage)?;
                 let packages = (!asked.is_empty()).then_some(Need::Packages(asked));
-                Ok(std::iter::once(Need::Python).chain(packages).collect())
+                // An image brings its own interpreter.
+                let place = match text("backend").as_str() {
+                    "docker" => Need::Image(text("image")),
+                    _ => Need::Python,
+                };
+                Ok(std::iter::once(place).chain(packages).collect())
             }
             _ => Ok(Vec::new()),
         }
@@ -209,6 +220,7 @@ impl Pins {
             Need::Python => self.python.is_some(),
             Need::Sdist { name, version } => self.sdists.contains_key(&(name.clone(), version.clone())),
             Need::Commit { source, at } => self.commits.contains_key(&(source.clone(), at.clone())),
+            Need::Image(name) => self.images.contains_key(name),
             Need::Packages(asked) => self.packages.contains_key(asked),
         }
     }
@@ -230,6 +242,10 @@ impl Pins {
                 Need::Commit { source, at } => {
                     let said = self.commits.get(&(source, at)).cloned();
                     tools.push(("commit".to_owned(), said.unwrap_or_else(none)));
+                }
+                Need::Image(name) => {
+                    let said = self.images.get(&name).cloned();
+                    tools.push(("image".to_owned(), said.unwrap_or_else(none)));
                 }
                 Need::Packages(asked) => match self.packages.get(&asked) {
                     Some(packages) => tools.extend(packages.iter().map(|package| {
@@ -254,6 +270,7 @@ impl Pins {
         self.commits.retain(|(source, at), _| {
             needs.contains(&Need::Commit { source: source.clone(), at: at.clone() })
         });
+        self.images.retain(|name, _| needs.contains(&Need::Image(name.clone())));
         self.packages.retain(|asked, _| needs.contains(&Need::Packages(asked.clone())));
     }
 
@@ -274,6 +291,7 @@ impl Pins {
             source.rsplit(['/', ':']).next().unwrap_or_default().to_owned()
         };
         self.commits.retain(|(source, _), _| source != name && last(source) != name);
+        self.images.retain(|known, _| known != name);
         self.packages.retain(|_, set| set.iter().all(|package| normal(&package.name) != wanted));
         self.lines().len() < before
     }
@@ -282,6 +300,7 @@ impl Pins {
     pub fn names(&self) -> BTreeSet<String> {
         let mut names: BTreeSet<String> = self.sdists.keys().map(|(name, _)| name.clone()).collect();
         names.extend(self.commits.keys().map(|(source, _)| source.clone()));
+        names.extend(self.images.keys().cloned());
         names.extend(self.packages.values().flatten().map(|package| package.name.clone()));
         names.extend(self.python.iter().map(|_| "python".to_owned()));
         names
@@ -298,6 +317,9 @@ impl Pins {
         }
         for ((source, at), commit) in &self.commits {
             lines.push(format!("repo {} {at} {commit}", plain(source)));
+        }
+        for (name, digest) in &self.images {
+            lines.push(format!("image {} {digest}", plain(name)));
         }
         for (asked, packages) in &self.packages {
             for Package { name, version, sha256, file } in packages {
@@ -344,6 +366,10 @@ impl Pins {
                 ["repo", source, wanted, commit] if is_commit(commit) => {
                     let key = (plainly(source), wanted.to_owned());
                     pins.commits.insert(key, commit.to_owned()).is_some()
+                }
+                ["image", name, digest] => {
+                    let sha256 = hash(digest).ok_or_else(|| wrong(at, "has no SHA-256"))?;
+                    pins.images.insert(plainly(name), format!("sha256:{sha256}")).is_some()
                 }
                 ["package", asked, name, version, sha256, file] => {
                     let sha256 = hash(sha256).ok_or_else(|| wrong(at, "has no SHA-256"))?;
@@ -404,6 +430,7 @@ mod tests {
         let archive = Archive { sha256: sha256.clone(), file: "toolz-1.0.0.tar.gz".to_owned() };
         pins.sdists.insert(("toolz".to_owned(), "1.0.0".to_owned()), archive);
         pins.commits.insert(("./a folder%".to_owned(), "v1".to_owned()), "0f".repeat(20));
+        pins.images.insert("./an image.tar".to_owned(), format!("sha256:{}", "ef".repeat(32)));
         pins.packages.insert("pytest".to_owned(), vec![package("iniconfig"), package("pytest")]);
         pins
     }
@@ -438,12 +465,13 @@ mod tests {
             let any = pins.forget(name);
             (any, pins.lines().len())
         };
-        assert_eq!(pins().lines().len(), 5);
-        assert_eq!(forgets("Toolz"), (true, 4));
-        assert_eq!(forgets("pytest"), (true, 3));
-        assert_eq!(forgets("python"), (true, 2));
-        assert_eq!(forgets("./a folder%"), (true, 4));
-        assert_eq!(forgets("other"), (false, 5));
+        assert_eq!(pins().lines().len(), 6);
+        assert_eq!(forgets("Toolz"), (true, 5));
+        assert_eq!(forgets("pytest"), (true, 4));
+        assert_eq!(forgets("python"), (true, 3));
+        assert_eq!(forgets("./a folder%"), (true, 5));
+        assert_eq!(forgets("./an image.tar"), (true, 5));
+        assert_eq!(forgets("other"), (false, 6));
         let mut none = pins();
         none.retain(&BTreeSet::from([Need::Python]));
         assert_eq!(none.lines().len(), 1);

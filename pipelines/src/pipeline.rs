@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use sswe_cache::{Digest, Fields};
 use sswe_compiler::plan::{Shape, Stage, StageKind};
+use sswe_engine::sandbox::{Action, Native, Outcome, Sandbox as _};
 use sswe_engine::{Context, Declaration, Fault, Inputs, Item, Made, Work};
 use tokio::sync::OnceCell;
 
 use crate::artifact::{Env, Limits, Package, Suite, Tree};
+#[cfg(feature = "docker")]
+use crate::containers::Containers;
 use crate::fetch::Fetch;
 use crate::harness::{Ask, Bench, Harness, Report, Trouble};
 use crate::lock::{Pins, PythonPin};
@@ -36,14 +39,25 @@ pub(crate) struct Tools {
     pub(crate) fetch: Arc<Fetch>,
     python: OnceCell<(Python, PythonPin)>,
     harness: OnceCell<Harness>,
+    #[cfg(feature = "docker")]
+    containers: Containers,
 }
 
 impl Pipeline {
     /// Makes the stages; they use the `python3` of the search path, which must be the pinned one, and take from
     /// outside what is pinned, through `fetch`.
     pub fn new(pins: Pins, fetch: Arc<Fetch>) -> Pipeline {
-        let (python, harness) = (OnceCell::new(), OnceCell::new());
-        Pipeline { tools: Tools { shelf: Shelf::default(), pins, fetch, python, harness } }
+        Pipeline {
+            tools: Tools {
+                shelf: Shelf::default(),
+                pins,
+                fetch,
+                python: OnceCell::new(),
+                harness: OnceCell::new(),
+                #[cfg(feature = "docker")]
+                containers: Containers::default(),
+            },
+        }
     }
 
     /// Makes the stages as they are where nothing can be fetched: to look at a plan.
@@ -108,13 +122,6 @@ impl Tools {
         suite: &Suite,
         ask: Ask,
     ) -> Result<Report, Fault> {
-        let (python, found) = self.python().await?;
-        if found.version != env.python || found.library != env.library {
-            return Err(Fault::Infra(format!(
-                "this repository was prepared for Python {}, and another one ({}) is here now: build its `env` again",
-                env.python, found.version
-            )));
-        }
         let Limits { cpus, memory, wall_ms, pids, output, files: most } = &suite.limits;
         let mut id = Fields::new("sswe.bench.v1");
         id.digest("repo", digest).text("command", &suite.command).number("network", suite.network.into());
@@ -134,13 +141,64 @@ impl Tools {
             // What is installed here besides is not there elsewhere.
             packages: false,
         };
-        let start = || async {
-            let jobs = std::thread::available_parallelism().map_or(1, usize::from);
-            Harness::new(python.clone(), jobs, WARM)
-        };
-        let harness = self.harness.get_or_init(start).await;
-        harness.measure(&bench, ask).await.map_err(fault)
+        match &env.image {
+            None => self.native(env).await?.measure(&bench, ask).await.map_err(fault),
+            Some(image) => self.contained(env, image).await?.measure(&bench, ask).await.map_err(fault),
+        }
     }
+
+    /// Runs a command of a gate where the tests of an environment run.
+    pub(crate) async fn run(&self, env: &Env, action: Action) -> Result<Outcome, Fault> {
+        let outcome = match &env.image {
+            None => Native.run(action).await,
+            Some(image) => self.contained(env, image).await?.run(action).await,
+        };
+        outcome.map_err(|error| Fault::Infra(error.to_string()))
+    }
+
+    async fn native(&self, env: &Env) -> Result<&Harness, Fault> {
+        let (python, found) = self.python().await?;
+        if found.version != env.python || found.library != env.library {
+            return Err(Fault::Infra(format!(
+                "this repository was prepared for Python {}, and another one ({}) is here now: build its `env` again",
+                env.python, found.version
+            )));
+        }
+        let start = || async { Harness::new(python.clone(), jobs(), WARM) };
+        Ok(self.harness.get_or_init(start).await)
+    }
+
+    #[cfg(not(feature = "docker"))]
+    async fn contained(&self, _: &Env, _: &str) -> Result<Arc<Harness>, Fault> {
+        Err(Fault::Failed(NO_DOCKER.to_owned()))
+    }
+
+    #[cfg(feature = "docker")]
+    async fn contained(&self, env: &Env, image: &str) -> Result<Arc<Harness>, Fault> {
+        let (harness, found) = self.containers.of(&self.fetch, &self.pins, image).await?;
+        match found.version == env.python && found.library == env.library {
+            true => Ok(harness),
+            false => Err(Fault::Infra(format!(
+                "this repository was prepared for Python {}, and the image {image} has {}: build its `env` again",
+                env.python, found.version
+            ))),
+        }
+    }
+
+    /// Returns what identifies the interpreter of an image.
+    pub(crate) async fn python_in(&self, image: &str) -> Result<PythonPin, Fault> {
+        #[cfg(feature = "docker")]
+        return Ok(self.containers.of(&self.fetch, &self.pins, image).await?.1);
+        #[cfg(not(feature = "docker"))]
+        Err(Fault::Failed(format!("the image {image}: {NO_DOCKER}")))
+    }
+}
+
+#[cfg(not(feature = "docker"))]
+const NO_DOCKER: &str = "this program was built without the feature `docker`: use `backend = native`";
+
+fn jobs() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 fn fault(trouble: Trouble) -> Fault {

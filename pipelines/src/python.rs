@@ -46,10 +46,9 @@ impl Python {
         let output = command.output().await.map_err(|error| refused(error.to_string()))?;
         let python: Python =
             serde_json::from_slice(&output.stdout).map_err(|_| refused("it gave no answer".to_owned()))?;
-        let mut numbers = python.version.split('.').map_while(|part| part.parse::<u32>().ok());
-        match (numbers.next(), numbers.next()) {
-            (Some(3), Some(9..)) => Ok(python),
-            _ => Err(refused(format!("found version {}", python.version))),
+        match python.is_known() {
+            true => Ok(python),
+            false => Err(refused(format!("found version {}", python.version))),
         }
     }
 
@@ -58,15 +57,108 @@ impl Python {
         let root = &self.library;
         let mut files = Vec::new();
         collect(root, &mut files).map_err(|error| format!("{}: {error}", root.display()))?;
-        files.sort();
-        let mut fields = Fields::new("sswe.python.library.v1");
+        let mut digests = Vec::new();
         for path in files {
             let bytes = std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
             let inside = path.strip_prefix(root).unwrap_or(&path);
-            fields.digest(&inside.to_string_lossy(), &Digest::of(&bytes));
+            digests.push((inside.to_owned(), Digest::of(&bytes)));
         }
-        Ok(fields.finish())
+        Ok(digest(digests))
     }
+
+    /// Finds the `python3` of where code runs, and the digest of its standard library: the same as on a host
+    /// that has the same one.
+    #[cfg(feature = "docker")]
+    pub async fn inside(
+        docker: &sswe_engine::sandbox::Docker,
+    ) -> Result<(Python, Digest), sswe_engine::sandbox::Error> {
+        use sswe_engine::sandbox::{Action, Error, Exit, Limits, Sandbox};
+
+        let script = format!("{QUESTION}{LIBRARY}");
+        let action = Action {
+            argv: ["python3", "-s", "-c", &script].map(str::to_owned).into(),
+            limits: Limits { output: 1 << 30, ..Limits::default() },
+            ..Action::default()
+        };
+        let outcome = docker.run(action).await?;
+        let refused = |why: String| Error::Image {
+            image: docker.image.name.clone(),
+            why,
+            fix: "it needs Python 3.9 or later as `python3` on its search path".to_owned(),
+        };
+        let (answer, files) = match outcome.exit {
+            Exit::Code(0) => {
+                parts(&outcome.stdout).ok_or_else(|| refused("its Python gave half an answer".to_owned()))?
+            }
+            _ => {
+                let said = String::from_utf8_lossy(&outcome.stderr)
+                    .trim()
+                    .lines()
+                    .next_back()
+                    .unwrap_or_default()
+                    .to_owned();
+                return Err(refused(format!("its Python gave no answer: {said}")));
+            }
+        };
+        let python: Python = serde_json::from_slice(answer).map_err(|error| refused(error.to_string()))?;
+        match python.is_known() {
+            // What it needs is in the image.
+            true => Ok((Python { readable: Vec::new(), ..python }, digest(files))),
+            false => Err(refused(format!("its Python is {}", python.version))),
+        }
+    }
+
+    fn is_known(&self) -> bool {
+        let mut numbers = self.version.split('.').map_while(|part| part.parse::<u32>().ok());
+        matches!((numbers.next(), numbers.next()), (Some(3), Some(9..)))
+    }
+}
+
+/// Returns the digest of a standard library.
+fn digest(mut files: Vec<(PathBuf, Digest)>) -> Digest {
+    files.sort();
+    let mut fields = Fields::new("sswe.python.library.v1");
+    for (path, digest) in files {
+        fields.digest(&path.to_string_lossy(), &digest);
+    }
+    fields.finish()
+}
+
+/// Writes every source file of the standard library, as `collect` finds them: sizes of name and content,
+/// name, content.
+#[cfg(feature = "docker")]
+const LIBRARY: &str = "
+import struct
+sys.stdout.flush()
+def walk(folder, inner):
+    for entry in os.scandir(folder):
+        name = inner + os.fsencode(entry.name)
+        if entry.is_dir(follow_symlinks=False):
+            if entry.name not in ('site-packages', 'dist-packages', '__pycache__', 'test'):
+                walk(entry.path, name + b'/')
+        elif entry.is_file(follow_symlinks=False) and entry.name.endswith('.py'):
+            with open(entry.path, 'rb') as file:
+                data = file.read()
+            sys.stdout.buffer.write(struct.pack('<II', len(name), len(data)) + name + data)
+walk(sysconfig.get_paths()['stdlib'], b'')
+";
+
+/// Reads what they wrote: the answer, which is a line, and the files.
+#[cfg(feature = "docker")]
+fn parts(text: &[u8]) -> Option<(&[u8], Vec<(PathBuf, Digest)>)> {
+    use std::os::unix::ffi::OsStrExt;
+
+    let end = text.iter().position(|byte| *byte == b'\n')?;
+    let (answer, mut rest) = (&text[..end], &text[end + 1..]);
+    let mut files = Vec::new();
+    while let Some((sizes, more)) = rest.split_first_chunk::<8>() {
+        let [name, content] = [&sizes[..4], &sizes[4..]]
+            .map(|size| size.try_into().map_or(0, |size| u32::from_le_bytes(size) as usize));
+        let path = std::ffi::OsStr::from_bytes(more.get(..name)?);
+        files.push((PathBuf::from(path), Digest::of(more.get(name..name + content)?)));
+        rest = &more[name + content..];
+    }
+    rest.is_empty().then_some((answer, files))
 }
 
 /// Collects source files; what was installed beside the library, and tests of its own, are no part of it.

@@ -113,7 +113,11 @@ pub static SANDBOX: Block = Block {
     doc: "Where the code of repositories and candidates runs, and what it may use.",
     keys: &[
         key("backend", Type::Enum(BACKENDS), "What isolates the code.").default("native"),
-        key("image", Type::Image, "The container image; its digest is pinned in the lock file."),
+        key(
+            "image",
+            Type::Image,
+            "The container image: a name that Docker knows, a folder with a `Dockerfile`, or a `.tar` of a root file system. It has a `python3`, and its digest is pinned in the lock file.",
+        ),
         key("network", Type::Bool, "Whether the code may reach the network.").default("off"),
         key("pool", POOLS, "The pool whose workers it uses.").policy(),
     ],
@@ -121,7 +125,7 @@ pub static SANDBOX: Block = Block {
 
 const BACKENDS: &[Variant] = &[
     variant("native", "Linux namespaces; no daemon, about 10 ms a run"),
-    variant("docker", "a container from a digest-pinned image"),
+    variant("docker", "containers of a digest-pinned image, by the Docker of this machine"),
     variant("remote", "a server of the Remote Execution API"),
 ];
 

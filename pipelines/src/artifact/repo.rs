@@ -29,8 +29,11 @@ pub struct Repo {
 pub struct Env {
     /// `env/1`.
     pub schema: String,
-    /// What isolates the code: `native`.
+    /// What isolates the code: `native` or `docker`.
     pub backend: String,
+    /// The digest of the image that it runs in, as the lock pins it; a native environment has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
     /// The version of the interpreter, such as `3.11.7`.
     pub python: String,
     /// The digest of its standard library.

@@ -1,10 +1,12 @@
 """Namespaces, a fresh tree and no rights: what a forked process does before it runs hostile code."""
 
+import contextlib
 import ctypes
 import fcntl
 import json
 import os
 import resource
+import signal
 import socket
 import struct
 import sys
@@ -71,13 +73,9 @@ def forget(path):
     rewritten.codes.pop(path, None)
 
 
-def seal(config):
-    """Makes the clean tree and its compiled form read-only, and leads imports to the latter."""
-    global _hidden
-    _hidden = [(path.encode(), place.encode()) for path, place in config["hidden"]]
+def lead(config):
+    """Leads imports to the compiled form of the clean tree, and notes what there is to write."""
     sites = tuple(site + "/" for site in config["site"])
-    for folder in (BASE, CACHE):
-        mount(None, folder.encode(), None, REMOUNT | BIND | RDONLY | NOSUID | NODEV)
     from importlib import _bootstrap_external as external
 
     usual = external.cache_from_source
@@ -128,13 +126,12 @@ def receive(file):
     return json.loads(b"".join(parts))
 
 
-def write_tree(changed):
+def write_tree(changed, base):
     """Writes the clean tree with the changed files instead of theirs."""
     mkdir, open_, close, sendfile = os.mkdir, os.open, os.close, os.sendfile
     for folder in _folders:
         mkdir(folder)
     create = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-    base = open_(BASE, os.O_PATH | os.O_CLOEXEC)
     for path, size, mode in _files:
         if path in changed:
             continue
@@ -157,7 +154,11 @@ def write_tree(changed):
         while data:
             data = data[os.write(to, data):]
         close(to)
-        # Compiled forms hold the text that was changed: nothing inside may read it there.
+
+
+def hide(changed):
+    """Hides compiled forms of changed files: they hold the text that was changed."""
+    for path in changed:
         if path.endswith(".py"):
             forget(WORK + "/" + path)
             name = cached(CACHE, path)
@@ -165,41 +166,81 @@ def write_tree(changed):
                 mount(b"/dev/null", name.encode(), None, BIND)
 
 
-def enter(file, filter_program):
-    """Enters new namespaces, writes the tree, and gives up every right. Returns the request."""
-    os.setsid()
-    unshare(NEWNS | NEWIPC)
-    request = receive(file)
-    limits = request["limits"]
-    data = b"size=%d,nr_inodes=200000,mode=755,uid=1000,gid=1000" % limits["files"]
-    mount(b"sandbox", b"/work", b"tmpfs", NOSUID | NODEV, data)
-    mount(b"sandbox", b"/tmp", b"tmpfs", NOSUID | NODEV, data)
-    # Where the kernel refuses, the old one must not stay: it would show the server.
-    if libc.mount(b"proc", b"/proc", b"proc", NOSUID | NODEV | NOEXEC, None) < 0:
-        mount(b"sandbox", b"/proc", b"tmpfs", NOSUID | NODEV | RDONLY)
-    else:
-        for path, place in _hidden:
-            mount(place, path, None, BIND)
-        # Where memory is short for all, the tests go before what waits for them.
-        with open("/proc/self/oom_score_adj", "wb", 0) as file:
-            file.write(b"1000")
-    os.chdir(WORK)
-    write_tree(request["changed"])
-    check(libc.umount2(BASE.encode(), DETACH), "umount")
-    os.dup2(0, 1)
-    os.dup2(0, 2)
-    for which, most in (
-        (resource.RLIMIT_AS, limits["memory"]),
-        (resource.RLIMIT_NPROC, limits["pids"] + 1),
-        (resource.RLIMIT_FSIZE, limits["files"]),
-        (resource.RLIMIT_NOFILE, 1024),
-        # One byte is no file either, and unlike none at all keeps the kernel from starting what
-        # looks after crashes on the host.
-        (resource.RLIMIT_CORE, 1),
-    ):
-        resource.setrlimit(which, (most, most))
-    drop_rights(filter_program)
-    return request
+class Ground:
+    """Namespaces of its own for each verdict; only the network is handed on, and only while it is clean."""
+
+    def __init__(self, config):
+        for folder in (BASE, CACHE):
+            mount(None, folder.encode(), None, REMOUNT | BIND | RDONLY | NOSUID | NODEV)
+        self.hidden = [(path.encode(), shown.encode()) for path, shown in config["hidden"]]
+        self.own = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+        self.network = None if config["network"] else Network()
+
+    def renew(self):
+        self.network.renew()
+
+    def fork(self):
+        unshare(NEWPID)
+        pid = os.fork()
+        if pid:
+            setns(self.own, NEWPID)
+        return pid
+
+    def kill(self, pid):
+        os.kill(pid, signal.SIGKILL)
+
+    def leave(self):
+        os.close(self.own)
+        if self.network:
+            self.network.close()
+
+    def enter(self, file, filter_program):
+        """Enters new namespaces, writes the tree, and gives up every right. Returns the request."""
+        os.setsid()
+        unshare(NEWNS | NEWIPC)
+        request = receive(file)
+        limits = request["limits"]
+        data = b"size=%d,nr_inodes=200000,mode=755,uid=1000,gid=1000" % limits["files"]
+        mount(b"sandbox", b"/work", b"tmpfs", NOSUID | NODEV, data)
+        mount(b"sandbox", b"/tmp", b"tmpfs", NOSUID | NODEV, data)
+        # Where the kernel refuses, the old one must not stay: it would show the server.
+        if libc.mount(b"proc", b"/proc", b"proc", NOSUID | NODEV | NOEXEC, None) < 0:
+            mount(b"sandbox", b"/proc", b"tmpfs", NOSUID | NODEV | RDONLY)
+        else:
+            for path, shown in self.hidden:
+                mount(shown, path, None, BIND)
+            # Where memory is short for all, the tests go before what waits for them.
+            with open("/proc/self/oom_score_adj", "wb", 0) as file:
+                file.write(b"1000")
+        os.chdir(WORK)
+        write_tree(request["changed"], os.open(BASE, os.O_PATH | os.O_CLOEXEC))
+        hide(request["changed"])
+        check(libc.umount2(BASE.encode(), DETACH), "umount")
+        os.dup2(0, 1)
+        os.dup2(0, 2)
+        for which, most in (
+            (resource.RLIMIT_AS, limits["memory"]),
+            (resource.RLIMIT_NPROC, limits["pids"] + 1),
+            (resource.RLIMIT_FSIZE, limits["files"]),
+            (resource.RLIMIT_NOFILE, 1024),
+            # One byte is no file either, and unlike none at all keeps the kernel from starting what
+            # looks after crashes on the host.
+            (resource.RLIMIT_CORE, 1),
+        ):
+            resource.setrlimit(which, (most, most))
+        drop_rights(filter_program)
+        return request
+
+    def tidy(self):
+        """Returns whether the next verdict finds what this one has found; its processes are gone."""
+        return not self.network or self.network.is_clean()
+
+
+# What the host hears when no other verdict can be reached here: never, since each gets its own namespaces.
+SPENT = b""
+
+# As which user our own code writes: it has only one here.
+as_user = contextlib.nullcontext
 
 
 class Network:
@@ -221,6 +262,9 @@ class Network:
         unshare(NEWNET)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as device:
             fcntl.ioctl(device, 0x8914, struct.pack("16sh14x", b"lo", 0x41))
+        self.open()
+
+    def open(self):
         try:
             self.files = [os.open("/proc/thread-self/net/" + name, os.O_RDONLY | os.O_CLOEXEC)
                           for name in ("dev", "sockstat")]
@@ -250,6 +294,10 @@ def drop_rights(filter_program):
         check(libc.prctl(24, capability, 0, 0, 0), "drop a capability")
     header = struct.pack("=Ii", 0x20080522, 0)
     check(libc.capset(header, bytes(24)), "drop capabilities")
+    install(filter_program)
+
+
+def install(filter_program):
     check(libc.prctl(38, 1, 0, 0, 0), "no new privileges")
     program = Program(len(filter_program) // 8, filter_program)
     check(libc.prctl(22, 2, ctypes.addressof(program), 0, 0), "install the filter")

@@ -13,7 +13,6 @@ import marshal
 import os
 import resource
 import select
-import signal
 import socket
 import struct
 import sys
@@ -34,7 +33,7 @@ REWRITTEN = ".rewritten"
 # How many seconds of a processor may go into compiled forms of packages.
 LONG = 5
 
-# How a verdict ends that left something behind in the network.
+# How a verdict ends that left something behind.
 DIRTY = 3
 
 
@@ -198,16 +197,22 @@ def main():
     config = json.loads(control.recv(1 << 16))
     sys.dont_write_bytecode = True
     runner = importlib.import_module({"unittest": "units", "pytest": "pytests"}[config["runner"]])
+    place = importlib.import_module("contained" if config["contained"] else "isolate")
     del sys.path[0]
     for folder in config["site"]:
         if folder not in sys.path:
             sys.path.append(folder)
+    if config["contained"]:
+        # Its folder is closed to the user that the code runs as; this one is not, to whoever holds it open.
+        isolate.BASE += "/tree"
     rewrite = runner.prepare(config)
     prepare(config, rewrite)
-    warm.warm(runner, config)
+    with place.as_user():
+        warm.warm(runner, config)
     runner.ready(config)
     install(config)
-    isolate.seal(config)
+    isolate.lead(config)
+    ground = place.Ground(config)
     # Nothing is there yet: each fork puts its tree there. `pytest` alone finds its own way.
     if config["is_module"]:
         sys.path.insert(0, "/work")
@@ -215,34 +220,32 @@ def main():
     # What candidate code finds as the main module is as empty as it is for `python -m`.
     main_module = types.ModuleType("__main__")
     sys.modules["__main__"] = main_module
-    for name in ("serve", "isolate", "report", "units", "pytests", "warm"):
+    for name in ("serve", "isolate", "report", "units", "pytests", "warm", "contained"):
         sys.modules.pop(name, None)
     sys.argv = ["python -m " + config["runner"]] + config["args"]
     filter_program = bytes.fromhex(config["filter"])
-    own = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
     gc.collect()
     gc.freeze()
     # Loading makes much and leaves little behind: a fork collects nothing until its tests begin.
     gc.disable()
-    network = None if config["network"] else isolate.Network()
     control.send(b"ready")
     # Each verdict begins in a fork of this process, which itself does nothing but fork: what tests
     # see, down to the addresses of their objects, does not depend on the verdicts before.
     while True:
         if os.fork() == 0:
             try:
-                verdict(control, own, network, filter_program, config, runner)
+                verdict(control, ground, place.SPENT, filter_program, config, runner)
             finally:
                 os._exit(70)
         status = os.wait()[1]
         if status:
             if os.waitstatus_to_exitcode(status) != DIRTY:
                 os._exit(0)
-            network.renew()
+            ground.renew()
         del status
 
 
-def verdict(control, own, network, filter_program, config, runner):
+def verdict(control, ground, spent, filter_program, config, runner):
     """Waits for a request, forks once more for it, and tells how that ended."""
     while True:
         word, files, _, _ = socket.recv_fds(control, 64, 2)
@@ -250,18 +253,14 @@ def verdict(control, own, network, filter_program, config, runner):
             break
         if not word:
             os._exit(1)
-    isolate.unshare(isolate.NEWPID)
-    pid = os.fork()
+    pid = ground.fork()
     if pid == 0:
         try:
             control.close()
-            os.close(own)
-            if network:
-                network.close()
-            isolated(files, filter_program, config, runner)
+            ground.leave()
+            isolated(files, ground, filter_program, config, runner)
         finally:
             os._exit(70)
-    isolate.setns(own, isolate.NEWPID)
     for file in files:
         os.close(file)
     watch = os.pidfd_open(pid)
@@ -275,18 +274,19 @@ def verdict(control, own, network, filter_program, config, runner):
         # Whatever the host says now, it has had enough of this one.
         if not control.recv(64):
             os._exit(1)
-        os.kill(pid, signal.SIGKILL)
+        ground.kill(pid)
     _, status, used = os.wait4(pid, 0)
-    is_dirty = network and not network.is_clean()
-    control.send(struct.pack("=iQ", status, int((used.ru_utime + used.ru_stime) * 1e6)))
-    os._exit(DIRTY if is_dirty else 0)
+    is_clean = ground.tidy()
+    used = struct.pack("=iQ", status, int((used.ru_utime + used.ru_stime) * 1e6))
+    control.send(used if is_clean else used + spent)
+    os._exit(0 if is_clean else DIRTY)
 
 
-def isolated(files, filter_program, config, runner):
-    """Goes on in namespaces of its own, and without any rights runs the tests."""
+def isolated(files, ground, filter_program, config, runner):
+    """Goes on isolated, and without any rights runs the tests."""
     asked, results = files
     os.set_inheritable(results, False)
-    request = isolate.enter(asked, filter_program)
+    request = ground.enter(asked, filter_program)
     stream = report.Stream(results, request["nonce"], True)
     try:
         runner.run(config, request, stream)

@@ -4,19 +4,21 @@ use std::{
     collections::BTreeMap,
     io::{self, PipeReader, PipeWriter, Read, Write},
     os::fd::{AsFd, AsRawFd, FromRawFd},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use super::{
-    Bench, Python, Trouble,
+    Backend, Bench, Python, Trouble,
     command::{self, Runner},
     wire::{self, Config, Line, Request},
 };
-use sswe_engine::sandbox::{Channel, Input, Native, Running, Start, Usage, filter_program, hidden, usage};
+use sswe_engine::sandbox::{Channel, Input, Running, Start, Usage, filter_program, hidden, usage};
 
 const FILES: &[(&str, &str)] = &[
     ("/harness/serve.py", include_str!("serve.py")),
     ("/harness/isolate.py", include_str!("isolate.py")),
+    ("/harness/contained.py", include_str!("contained.py")),
     ("/harness/report.py", include_str!("report.py")),
     ("/harness/units.py", include_str!("units.py")),
     ("/harness/pytests.py", include_str!("pytests.py")),
@@ -38,7 +40,18 @@ const MOST: usize = 256 << 20;
 /// A server, ready for a verdict.
 #[derive(Debug)]
 pub(super) struct Server {
+    source: Arc<Source>,
     running: Running,
+    /// Whether it can reach no other verdict.
+    is_spent: bool,
+}
+
+/// What servers are made of.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub bench: Bench,
+    pub python: Python,
+    pub backend: Backend,
 }
 
 /// The bytes that a pipe of results holds.
@@ -78,7 +91,8 @@ pub(super) trait Allow {
 }
 
 impl Server {
-    pub(super) async fn start(bench: &Bench, python: &Python) -> Result<Server, Trouble> {
+    pub(super) async fn start(source: &Arc<Source>) -> Result<Server, Trouble> {
+        let Source { bench, python, backend } = &**source;
         let command = command::parse(&bench.command)?;
         let mut fixed: BTreeMap<String, Input> = FILES
             .iter()
@@ -87,7 +101,10 @@ impl Server {
             })
             .collect();
         fixed.extend(bench.tree.iter().map(|(path, file)| {
-            (format!("/base/{path}"), Input { bytes: file.bytes(), is_program: file.is_program() })
+            (
+                format!("{}/{path}", backend.base()),
+                Input { bytes: file.bytes(), is_program: file.is_program() },
+            )
         }));
         let site: &[&str] = if bench.site.is_some() { &[SITE] } else { &[] };
         // For programs that tests start; the server itself knows them from its settings.
@@ -110,7 +127,7 @@ impl Server {
             pids: bench.limits.pids,
             cpus: bench.limits.cpus,
         };
-        let running = Native.start(start).await?;
+        let running = backend.start(start, &bench.limits).await?;
         let config = Config {
             runner: match command.runner {
                 Runner::Unittest => "unittest",
@@ -120,10 +137,11 @@ impl Server {
             args: &command.args,
             network: bench.network,
             site,
+            contained: backend.is_contained(),
             filter: filter_program().iter().map(|byte| format!("{byte:02x}")).collect(),
             hidden: hidden(),
         };
-        let server = Server { running };
+        let server = Server { source: source.clone(), running, is_spent: false };
         let config = serde_json::to_vec(&config).map_err(|error| Trouble::Infra(error.to_string()))?;
         let ready = async {
             server.running.control.send(&config, &[]).await?;
@@ -153,12 +171,23 @@ impl Server {
         Trouble::Infra(format!("the test server died: {why} {complaint}").trim().to_owned())
     }
 
+    /// Returns whether another verdict can be reached here: nothing is there of those before.
+    fn is_fresh(&self) -> bool {
+        // The first process, and the one that waits for the next request. Where each verdict has its
+        // own namespaces there is nothing to look at.
+        let is_alone = || self.running.processes().is_some_and(|count| count <= 2);
+        !self.is_spent && (!self.source.backend.is_contained() || is_alone())
+    }
+
     /// Reaches one verdict.
     pub(super) async fn verdict(
         &mut self,
         mut request: Request<'_>,
         allow: &mut (dyn Allow + Send + Sync),
     ) -> Result<Raw, Trouble> {
+        if !self.is_fresh() {
+            *self = Server::start(&self.source).await?;
+        }
         let infra = |error: io::Error| Trouble::Infra(format!("a verdict could not be begun: {error}"));
         request.nonce = wire::nonce().map_err(infra)?;
         let wall = Duration::from_millis(request.limits.wall_ms);
@@ -194,6 +223,8 @@ impl Server {
         };
         match exit {
             Ok((bytes, _)) if bytes.len() == 12 => {}
+            // Reached, but nothing more is to be asked where it was.
+            Ok((bytes, _)) if bytes.len() == 13 => self.is_spent = true,
             Ok(_) => return Err(self.died("")),
             Err(error) => return Err(self.died(&error.to_string())),
         }

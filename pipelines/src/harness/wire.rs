@@ -14,6 +14,7 @@ pub(super) struct Config<'a> {
     pub args: &'a [String],
     pub network: bool,
     pub site: &'a [&'a str],
+    pub contained: bool,
     pub filter: String,
     /// What is shown empty, and what stands in its place.
     pub hidden: Vec<(&'a str, &'a str)>,

@@ -17,7 +17,7 @@ pub(crate) async fn run(context: &Context, tools: &Tools) -> Result<Made, Fault>
     let env: Env = super::read(context, &context.inputs().one("env")?.digest).await?;
     let network = setting::is_on(stage, "network")?;
     if network {
-        return Err(Fault::Failed("the native sandbox has no network: set `network = off`".to_owned()));
+        return Err(Fault::Failed("no sandbox has a network yet: set `network = off`".to_owned()));
     }
     let mut suite = Suite {
         command: setting::word(stage, "test")?.to_owned(),

@@ -46,7 +46,7 @@ class Case(unittest.TestCase):
                 self.assertEqual(book.total([number]), number)
 ";
 
-const FILES: &[(&str, &str)] = &[
+pub(crate) const FILES: &[(&str, &str)] = &[
     ("ledger/__init__.py", ""),
     ("ledger/book.py", PRODUCT),
     ("tests/__init__.py", ""),

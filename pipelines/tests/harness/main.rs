@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails, or says what it needs")]
 
+mod docker;
 mod escapes;
 mod friendly;
 mod hostile;

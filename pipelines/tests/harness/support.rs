@@ -1,10 +1,12 @@
 //! Small packages, and a harness to run them.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fs, sync::Arc, time::Duration};
 
+use sswe_cache::Digest;
+use sswe_engine::sandbox::{Daemon, Docker};
 use sswe_pipelines::{
     artifact::{File, Limits, Status, TestResult, Tree},
-    harness::{Ask, Bench, Harness, Policy, Python, Report, Tests},
+    harness::{Ask, Backend, Bench, Harness, Policy, Python, Report, Tests},
 };
 
 /// Makes a repository of files; its id is its content.
@@ -30,7 +32,41 @@ pub(crate) fn bench(command: &str, files: &[(&str, &str)]) -> Bench {
 pub(crate) async fn harness() -> Harness {
     let policy =
         Policy { unknown: Duration::from_secs(1), idle: Duration::from_secs(1), ..Policy::default() };
-    Harness::new(Python::find("python3").await.unwrap(), 2, 4).with_policy(policy)
+    let harness = match std::env::var("SSWE_TEST_BACKEND").as_deref() {
+        // The same tests, in containers.
+        Ok("docker") => {
+            let docker = docker().await.expect("SSWE_TEST_BACKEND asks for it");
+            let (python, _) = Python::inside(&docker).await.unwrap();
+            Harness::new(python, 2, 4).inside(Backend::Docker(docker))
+        }
+        _ => Harness::new(Python::find("python3").await.unwrap(), 2, 4),
+    };
+    harness.with_policy(policy)
+}
+
+/// Returns containers of an image that has this machine's own Python, where there is a Docker.
+pub(crate) async fn docker() -> Option<Docker> {
+    let daemon = match Daemon::connect().await {
+        Ok(daemon) => daemon,
+        Err(error) => {
+            assert!(std::env::var("SSWE_TEST_DOCKER").is_err(), "{error}");
+            let text = format!("skipped: {error}\n");
+            std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes()).unwrap();
+            return None;
+        }
+    };
+    let recipe = concat!(env!("CARGO_MANIFEST_DIR"), "/../.ci/image");
+    let parts = [recipe, "/usr/bin/python3"].map(|path| Digest::of(&fs::read(path).unwrap()).to_string());
+    let digest = Digest::of(parts.concat().as_bytes()).to_string();
+    let name = Daemon::name_of(&digest);
+    if daemon.image(&name).await.unwrap().is_none() {
+        let tar = std::env::temp_dir().join(format!("sswe-image-{}.tar", std::process::id()));
+        assert!(std::process::Command::new(recipe).arg(&tar).status().unwrap().success());
+        daemon.import(&tar, &digest).await.unwrap();
+        fs::remove_file(&tar).unwrap();
+    }
+    let image = daemon.image(&name).await.unwrap().unwrap();
+    Some(Docker { daemon, image })
 }
 
 /// Returns a harness whose interpreter has pytest, if `SSWE_TEST_PYTHON` names one.

@@ -5,6 +5,8 @@
 
 mod channel;
 mod child;
+#[cfg(feature = "docker")]
+mod docker;
 mod filter;
 mod group;
 mod layout;
@@ -15,6 +17,8 @@ mod watch;
 use std::{collections::BTreeMap, future::Future, path::PathBuf, time::Duration};
 
 pub use channel::{Channel, MESSAGE};
+#[cfg(feature = "docker")]
+pub use docker::{Daemon, Docker, Frame, Image, Unpacked};
 pub use filter::program as filter_program;
 pub use group::groups;
 pub use layout::{NOTHING, WORK, hidden};
@@ -156,6 +160,24 @@ pub enum Error {
     /// A folder of the host lies where the sandbox has its own.
     #[error("`{}` cannot be shown in a sandbox, which has a `/tmp` and a `/work` of its own: move it", .0.display())]
     Covered(PathBuf),
+    /// Docker runs no containers here and now.
+    #[error("Docker cannot be used: {why}; {fix}")]
+    Daemon {
+        /// What is wrong.
+        why: String,
+        /// What to do about it.
+        fix: String,
+    },
+    /// An image cannot be had, or nothing can be run in it.
+    #[error("the image `{image}` cannot be used: {why}; {fix}")]
+    Image {
+        /// Its name.
+        image: String,
+        /// What is wrong.
+        why: String,
+        /// What to do about it.
+        fix: String,
+    },
     /// A call of the host failed.
     #[error("the sandbox broke: {step}: {source}")]
     Broken {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sswe_engine::sandbox::{Action, Exit, Input, Limits, Native, Sandbox, Stop, WORK};
+use sswe_engine::sandbox::{Action, Exit, Input, Limits, Stop, WORK};
 use sswe_engine::{Context, Fault};
 
 use super::{Said, reject};
@@ -44,7 +44,7 @@ pub(super) async fn judge(context: &Context, tools: &Tools, task: &Task) -> Said
         },
         ..Action::default()
     };
-    let outcome = Native.run(action).await.map_err(|error| Fault::Infra(error.to_string()))?;
+    let outcome = tools.run(&repo.env, action).await?;
     if outcome.stopped == Some(Stop::Wall) {
         return Err(Fault::Infra(format!(
             "`{}` did not end within {wall:?}: raise `wall` of the gate",

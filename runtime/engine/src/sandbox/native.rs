@@ -66,7 +66,15 @@ pub struct Running {
     /// The socket: descriptor 3 of the program.
     pub control: Channel,
     stderr: pipe::Receiver,
-    body: Body,
+    kept: Kept,
+}
+
+/// What is killed when it is dropped.
+#[derive(Debug)]
+enum Kept {
+    Native(Body),
+    #[cfg(feature = "docker")]
+    Docker(super::docker::Container),
 }
 
 #[derive(Debug)]
@@ -128,7 +136,7 @@ impl Native {
         let make = Make { view: &view, argv: &start.argv, env: &start.env, stdio, limits, keeps, group };
         let body = begin(make, Some(theirs.as_raw_fd())).await?;
         let control = Channel::new(ours).map_err(Error::broken("make a socket"))?;
-        Ok(Running { control, stderr, body })
+        Ok(Running { control, stderr, kept: Kept::Native(body) })
     }
 }
 
@@ -147,7 +155,29 @@ impl Running {
 
     /// Returns the number of its first process on the host.
     pub fn pid(&self) -> i32 {
-        self.body.pid
+        match &self.kept {
+            Kept::Native(body) => body.pid,
+            #[cfg(feature = "docker")]
+            Kept::Docker(container) => container.pid(),
+        }
+    }
+
+    /// Returns how many processes there are now, its first one included; `None` when that is gone.
+    pub fn processes(&self) -> Option<u32> {
+        match &self.kept {
+            Kept::Native(body) => watch::usage(body.pid).map(|used| used.processes),
+            #[cfg(feature = "docker")]
+            Kept::Docker(container) => container.processes(),
+        }
+    }
+
+    #[cfg(feature = "docker")]
+    pub(super) fn of_container(
+        control: Channel,
+        stderr: pipe::Receiver,
+        container: super::docker::Container,
+    ) -> Running {
+        Running { control, stderr, kept: Kept::Docker(container) }
     }
 }
 
@@ -359,16 +389,16 @@ impl Drop for Body {
     }
 }
 
-struct Streams {
-    stdout: pipe::Receiver,
-    stderr: pipe::Receiver,
-    out: Vec<u8>,
-    errors: Vec<u8>,
+pub(super) struct Streams {
+    pub(super) stdout: pipe::Receiver,
+    pub(super) stderr: pipe::Receiver,
+    pub(super) out: Vec<u8>,
+    pub(super) errors: Vec<u8>,
 }
 
 impl Streams {
     /// Reads what there is of either stream; returns false when both have ended.
-    async fn read(&mut self, limit: u64, is_open: &mut [bool; 2]) -> bool {
+    pub(super) async fn read(&mut self, limit: u64, is_open: &mut [bool; 2]) -> bool {
         let room = limit as usize + 1 - (self.out.len() + self.errors.len()).min(limit as usize + 1);
         let (mut first, mut second) = ([0; 16 << 10], [0; 16 << 10]);
         let (which, count) = tokio::select! {
@@ -385,12 +415,12 @@ impl Streams {
         true
     }
 
-    fn len(&self) -> u64 {
+    pub(super) fn len(&self) -> u64 {
         (self.out.len() + self.errors.len()) as u64
     }
 
     /// Reads what is left in the pipes; whoever could write to them is dead.
-    async fn rest(&mut self, limit: u64) {
+    pub(super) async fn rest(&mut self, limit: u64) {
         let mut is_open = [true; 2];
         while self.read(limit, &mut is_open).await {}
         if self.len() > limit {
@@ -446,7 +476,7 @@ fn limits(limits: &Limits) -> Vec<(u32, u64)> {
     [&own, ALWAYS].concat()
 }
 
-fn clean_env() -> BTreeMap<String, String> {
+pub(super) fn clean_env() -> BTreeMap<String, String> {
     [
         ("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"),
         ("HOME", "/tmp"),
@@ -475,13 +505,13 @@ fn pipe_ends() -> Result<(OwnedFd, OwnedFd), Error> {
     Ok((high(read)?, high(write)?))
 }
 
-fn piped() -> Result<(pipe::Receiver, OwnedFd), Error> {
+pub(super) fn piped() -> Result<(pipe::Receiver, OwnedFd), Error> {
     let (read, write) = pipe_ends()?;
     nonblocking(&read).map_err(Error::broken("make a pipe"))?;
     Ok((pipe::Receiver::from_owned_fd(read).map_err(Error::broken("make a pipe"))?, write))
 }
 
-fn fed() -> Result<(OwnedFd, pipe::Sender), Error> {
+pub(super) fn fed() -> Result<(OwnedFd, pipe::Sender), Error> {
     let (read, write) = pipe_ends()?;
     nonblocking(&write).map_err(Error::broken("make a pipe"))?;
     Ok((read, pipe::Sender::from_owned_fd(write).map_err(Error::broken("make a pipe"))?))

@@ -11,6 +11,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+#[cfg(feature = "docker")]
+mod docker;
+
 use sswe_engine::sandbox::{Action, Error, Exit, Input, Limits, Native, Outcome, Sandbox, Stop};
 
 fn shell(text: &str) -> Action {
