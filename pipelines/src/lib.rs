@@ -3,6 +3,7 @@
 pub mod artifact;
 mod diff;
 pub mod fetch;
+pub mod grade;
 pub mod harness;
 mod judge;
 pub mod library;

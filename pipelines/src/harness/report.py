@@ -166,12 +166,16 @@ class Tests:
         self.group, self.shared, self.loaded = None, (set(), {}), (set(), {})
         self.status = None
         self.should_stop = False
+        self.canary, self.look = None, request.get("look")
         self.trace.begin()
 
-    def plan(self, ids):
+    def plan(self, ids, canary=None):
         self.loaded = self.trace.end()
         self.stream.line({"loaded": _now() // 1000})
         self.stream.line({"plan": ids})
+        if canary is not None:
+            self.canary = canary
+            self.stream.line({"canary": canary})
         gc.enable()
         self.trace.begin()
 
@@ -183,6 +187,16 @@ class Tests:
         self.status = self.raised = None
         self.begun = _now()
         self.trace.begin()
+
+    def start_canary(self):
+        """What ran before it counts for the next test, as if it were not there."""
+        self.between = self.trace.end()
+        self.status = self.raised = None
+
+    def end_canary(self):
+        self.stream.line({"canary": self.canary, "status": self.status or "error"})
+        self.trace.begin()
+        merge((self.trace.entered, self.trace.lines), self.between)
 
     def say(self, status, error=None, trace=None):
         """Says what the test did; the first thing that went wrong counts."""
@@ -203,6 +217,8 @@ class Tests:
             fields["entered"] = sorted(seen[0])
             if self.trace.mode == "lines":
                 fields["lines"] = [[path, sorted(lines)] for path, lines in sorted(seen[1].items())]
+        if self.look:
+            fields["marks"] = self.look.taken()
         self.stream.line(fields)
         if self.stop_early and status not in ("passed", "skipped"):
             self.should_stop = True

@@ -21,6 +21,8 @@ const FILES: &[(&str, &str)] = &[
     ("/harness/units.py", include_str!("units.py")),
     ("/harness/pytests.py", include_str!("pytests.py")),
     ("/harness/warm.py", include_str!("warm.py")),
+    ("/harness/canary.py", include_str!("canary.py")),
+    ("/harness/second.py", include_str!("second.py")),
 ];
 
 /// Where packages are in every sandbox, wherever they are on the host.
@@ -65,6 +67,8 @@ pub(super) enum End {
     Memory,
     /// The clock, and the machine is to blame.
     Wall,
+    /// Something outside killed it: nothing inside can.
+    Killed,
 }
 
 /// What one part of a verdict, a test or the loading of all, may use.
@@ -188,13 +192,25 @@ impl Server {
             }
         };
         match exit {
-            Ok((bytes, _)) if bytes.len() == 12 => {}
+            // It is the first process of its namespace: whatever it runs cannot end it with this signal.
+            Ok((bytes, _)) if bytes.len() == 12 => {
+                let [a, b, c, d, ..] = bytes[..] else { return Err(self.died("")) };
+                let status = i32::from_ne_bytes([a, b, c, d]);
+                if end == End::Own && libc::WIFSIGNALED(status) && libc::WTERMSIG(status) == libc::SIGKILL {
+                    end = End::Killed;
+                }
+            }
             Ok(_) => return Err(self.died("")),
             Err(error) => return Err(self.died(&error.to_string())),
         }
         // Whoever could write is gone, so this is all.
         flow.read(&mut results);
         flow.tell(allow);
+        if end == End::Own && !flow.lines.iter().any(|line| matches!(line, Line::Begun { .. })) {
+            return Err(Trouble::Infra(
+                "a verdict could not be begun: its tree could not be made".to_owned(),
+            ));
+        }
         Ok(Raw { lines: flow.lines, end })
     }
 }

@@ -1,6 +1,6 @@
 //! What crosses into a verdict, and what comes out of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +22,10 @@ pub(super) struct Config<'a> {
 pub(super) struct Request<'a> {
     pub nonce: String,
     pub changed: &'a BTreeMap<String, String>,
+    pub deleted: &'a BTreeSet<String>,
+    /// Where the test that must fail stands, in base 16.
+    pub canary: String,
+    pub look: bool,
     pub only: Option<&'a [String]>,
     pub trace: &'a str,
     pub stop_early: bool,
@@ -45,6 +49,21 @@ pub(super) enum Line {
         entered: Vec<(String, String)>,
         #[serde(default)]
         lines: Vec<(String, Vec<u32>)>,
+        #[serde(default)]
+        marks: Vec<String>,
+    },
+    /// The test that must fail: announced, and then what it did.
+    Canary {
+        canary: String,
+        status: Option<Status>,
+    },
+    Known {
+        known: Vec<String>,
+    },
+    /// Everything is ready, and nothing of the product has run.
+    Begun {
+        #[serde(rename = "begun")]
+        _begun: bool,
     },
     Groups {
         groups: Vec<String>,
