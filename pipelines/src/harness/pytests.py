@@ -180,9 +180,11 @@ def make_plugin(tests, only, request):
         def pytest_runtest_protocol(self, item):
             if item is self.must_fail:
                 self.tests.start_canary()
-                before = item.session.testsfailed, item.session.shouldfail
+                session, option = item.session, item.config.option
+                before = session.testsfailed, getattr(option, "maxfail", 0)
+                option.maxfail = 0
                 yield
-                item.session.testsfailed, item.session.shouldfail = before
+                session.testsfailed, option.maxfail = before
                 self.tests.end_canary()
                 forget(item)
                 return
