@@ -22,8 +22,8 @@ pub(crate) use task::LOOPS;
 pub use task::{Covered, Failure, Observed, Plant, Task};
 pub use test::{Frame, Raised, Status, TestResult};
 pub use trace::{
-    Attempt, Attempts, Card, Counts, Evidence, Feedback, Lineage, Outcome, Pick, Traced, Traces, Tried,
-    Weakness,
+    Attempt, Attempts, Card, Counts, Dropped, Evidence, Feedback, Lineage, Outcome, Pick, Traced, Traces,
+    Tried, Weakness,
 };
 pub use tree::{File, Tree, TreeError};
 

@@ -9,8 +9,10 @@
 
 mod backend;
 mod command;
+mod control;
 mod measure;
 mod server;
+mod trust;
 mod wire;
 
 use std::{
@@ -26,8 +28,10 @@ use tokio::sync::{OnceCell, Semaphore};
 use crate::artifact::{Limits, Raised, TestResult, Tree};
 pub use crate::python::Python;
 pub use backend::Backend;
+pub use control::{Crossing, Proposal, Put, filter, is_control};
 use measure::Baseline;
 use server::{Server, Source};
+pub use trust::Forged;
 
 /// A repository whose tests can be run: what a warm server is made for.
 #[derive(Clone, Debug)]
@@ -55,6 +59,8 @@ pub struct Bench {
 pub struct Ask {
     /// The new text of files, by path; a file that the tree does not have is added.
     pub changed: BTreeMap<String, String>,
+    /// Files of the tree that are not there.
+    pub deleted: BTreeSet<String>,
     /// Which tests.
     pub tests: Tests,
     /// What to note of the product code that each test runs.
@@ -65,6 +71,8 @@ pub struct Ask {
     pub stop_early: bool,
     /// Whether to stop at the first test that loops. What was not run is missing.
     pub stop_at_loop: bool,
+    /// Whether to note what tests compare: [`Report::marks`].
+    pub look: bool,
     /// The processor time of tests in milliseconds, where it is not to follow the clean run's.
     pub cpu_ms: BTreeMap<String, u64>,
 }
@@ -98,6 +106,12 @@ pub struct Report {
     pub tests: Vec<TestResult>,
     /// Modules that could not be loaded, and what they raised.
     pub unloadable: BTreeMap<String, Raised>,
+    /// Why none of this counts: something forces or forges results. No test is said to have passed then.
+    pub forged: Option<Forged>,
+    /// By test, what is remarkable about the values that it compares, where that was asked for.
+    pub marks: BTreeMap<String, BTreeSet<String>>,
+    /// What would be remarkable of all that the product defines, used or not.
+    pub known: BTreeSet<String>,
     /// Microseconds of processor time by test: for limits and sidecars, never for results.
     pub cpu_us: BTreeMap<String, u64>,
     /// Time on the clock: likewise.

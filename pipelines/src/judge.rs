@@ -1,11 +1,11 @@
-//! What tests say of changed code: the one place where stages run them.
+//! What tests say of changed code, and what they show of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sswe_cache::Fields;
 use sswe_engine::{Artifact, Context, Fault, Step};
 
-use crate::artifact::{self, Counts, Feedback, Outcome, Status, Task, TestResult};
+use crate::artifact::{self, Counts, Outcome, Status, TestResult};
+use crate::grade::{self, Memory};
 use crate::harness::{Ask, Report, Tests, Trace};
 use crate::pipeline::Tools;
 use crate::shelf::{Entered, Shelved};
@@ -37,77 +37,12 @@ pub(crate) async fn statuses(
         let statuses = by_id(&tools.measure(repo, ask).await?);
         Ok(vec![Artifact::new("statuses", artifact::encode(&statuses))])
     };
-    remembered(context, step, "statuses", work).await
+    Memory::Store(context).remembered(step, "statuses", work).await
 }
 
 /// Returns what the trusted tests of a repository do as it is.
 pub(crate) async fn sound(context: &Context, tools: &Tools, repo: &Shelved) -> Result<Statuses, Fault> {
-    let step = Step { name: "sound", inputs: vec![("repo".to_owned(), repo.digest)], ..Step::default() };
-    statuses(context, tools, repo, &BTreeMap::new(), &step, None).await
-}
-
-/// Returns what the tests say of an attempt: an edited version of the buggy repository.
-///
-/// The tests that fail on the bug, and those that enter the edited function, run first; only where
-/// all of them pass, the others decide. Where some fail, the others count as kept: they do not
-/// enter what was edited.
-pub(crate) async fn attempt(
-    context: &Context,
-    tools: &Tools,
-    repo: &Shelved,
-    task: &Task,
-    edited: (&str, &str, &str),
-) -> Result<Feedback, Fault> {
-    let (path, function, text) = edited;
-    let mut said = Fields::new("sswe.edit.v1");
-    said.text("path", path).text("text", text);
-    let step = Step {
-        name: "attempt",
-        inputs: vec![
-            ("edit".to_owned(), said.finish()),
-            ("face".to_owned(), task.face()),
-            ("hidden".to_owned(), task.hidden()),
-        ],
-        ..Step::default()
-    };
-    let work = async {
-        let mut changed = task.bug.clone();
-        changed.insert(path.to_owned(), text.to_owned());
-        let failing: BTreeSet<&str> = task.fail_to_pass.iter().map(String::as_str).collect();
-        let passing: BTreeSet<&str> = task.pass_to_pass.iter().map(String::as_str).collect();
-        let is_touched = |known: &artifact::Function| known.path == path && known.name == function;
-        let covering: BTreeSet<&str> =
-            repo.suite.covering(&is_touched).filter(|id| passing.contains(id)).collect();
-        // Code outside of functions runs when a module is loaded: any test may notice.
-        let covering = if covering.is_empty() { passing.clone() } else { covering };
-
-        let all_pass = |found: &Statuses| found.values().all(|status| status.is_passed());
-        changed.retain(|path, text| repo.files.text(path) != Some(text));
-        let mut found = Statuses::new();
-        if changed.is_empty() {
-            // What undoes a bug is the tree that it was planted in, whatever the bug was.
-            found = sound(context, tools, repo).await?;
-            found.retain(|id, _| failing.contains(&**id) || passing.contains(&**id));
-        }
-        if found.is_empty() || !all_pass(&found) {
-            let first: Vec<&str> = failing.union(&covering).copied().collect();
-            found = run(tools, repo, &changed, &first).await?;
-            let rest: Vec<&str> = passing.difference(&covering).copied().collect();
-            if all_pass(&found) && !rest.is_empty() {
-                found.extend(run(tools, repo, &changed, &rest).await?);
-            }
-        }
-        let passes = |id: &&&str| found.get(**id).is_none_or(|status| status.is_passed());
-        let counts = Counts {
-            fixed: failing.iter().filter(passes).count() as u32,
-            failing: failing.len() as u32,
-            kept: passing.iter().filter(passes).count() as u32,
-            passing: passing.len() as u32,
-        };
-        found.retain(|_, status| !status.is_passed());
-        Ok(vec![Artifact::new("feedback", artifact::encode(&Feedback { not_passed: found, counts }))])
-    };
-    remembered(context, &step, "feedback", work).await
+    grade::sound(Memory::Store(context), &grade::Court::of(tools, repo)).await
 }
 
 /// Returns how an attempt ended.
@@ -119,24 +54,6 @@ pub(crate) fn outcome(counts: Counts) -> Outcome {
     } else {
         Outcome::Failed
     }
-}
-
-async fn run(
-    tools: &Tools,
-    repo: &Shelved,
-    changed: &BTreeMap<String, String>,
-    ids: &[&str],
-) -> Result<Statuses, Fault> {
-    let tests = Tests::Only(ids.iter().map(|id| (*id).to_owned()).collect());
-    let report = tools
-        .measure(repo, Ask { changed: changed.clone(), tests, stop_at_loop: true, ..Ask::default() })
-        .await?;
-    let mut found = by_id(&report);
-    // A test that nothing was heard of did not pass.
-    for id in ids {
-        found.entry((*id).to_owned()).or_insert(Status::Missing);
-    }
-    Ok(found)
 }
 
 fn by_id(report: &Report) -> Statuses {
@@ -242,16 +159,4 @@ fn watched(report: &Report) -> Vec<String> {
 /// Returns whether some test did not come to an end.
 pub(crate) fn loops(report: &Report) -> bool {
     report.tests.iter().any(|test| test.status == Status::Timeout)
-}
-
-async fn remembered<T: serde::de::DeserializeOwned>(
-    context: &Context,
-    step: &Step,
-    port: &str,
-    work: impl Future<Output = Result<Vec<Artifact>, Fault>>,
-) -> Result<T, Fault> {
-    let bodies = context.step(step, work).await?;
-    let body =
-        bodies.get(port).ok_or_else(|| Fault::Failed(format!("step `{}` gave no {port}", step.name)))?;
-    artifact::decode(body).map_err(Fault::Failed)
 }

@@ -5,6 +5,7 @@ pub mod artifact;
 mod containers;
 mod diff;
 pub mod fetch;
+pub mod grade;
 pub mod harness;
 mod judge;
 pub mod leaks;

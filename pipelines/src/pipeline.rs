@@ -201,7 +201,8 @@ fn jobs() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-fn fault(trouble: Trouble) -> Fault {
+/// Says whose fault it is that there is no report: never that of the code.
+pub(crate) fn fault(trouble: Trouble) -> Fault {
     match trouble {
         Trouble::Infra(why) => Fault::Infra(why),
         Trouble::Refused(why) => Fault::Failed(why),

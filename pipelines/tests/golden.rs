@@ -154,7 +154,7 @@ fn traces(groups: &[Group], examples: &[Example]) -> Vec<(String, Attempt)> {
                 statement: statement(&observed()),
                 observed: observed(),
                 tried,
-                feedback: Feedback { not_passed: BTreeMap::new(), counts },
+                feedback: Feedback { counts, ..Feedback::default() },
                 outcome,
             };
             all.push((made.digest().to_string(), made));

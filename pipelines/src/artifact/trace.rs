@@ -63,6 +63,32 @@ pub struct Feedback {
     pub not_passed: BTreeMap<String, Status>,
     /// How many of which tests passed.
     pub counts: Counts,
+    /// Why nothing of it counts, where an attempt cheats: then no test is said to have passed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alarm: Option<String>,
+    /// What of the attempt was left out before it was judged.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub dropped: BTreeMap<String, Dropped>,
+}
+
+/// Why a part of an attempt is left out before it is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Dropped {
+    /// It decides which tests run, or how.
+    Control,
+    /// It would be found in the place of a module that tests take from the environment.
+    StandsIn,
+    /// Its path leads outside of the repository, or is none.
+    Outside,
+    /// It is a link.
+    Link,
+    /// It is no text.
+    Binary,
+    /// It is too large.
+    TooLarge,
+    /// The repository has a folder there, or a file where its folder would be.
+    Clash,
 }
 
 /// What an attempt earned, as whole numbers: rewards are compared before they are divided.
@@ -79,9 +105,9 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Returns whether everything that should pass does.
+    /// Returns whether everything that should pass does. Where no test failed, none tells.
     pub fn is_resolved(self) -> bool {
-        self.fixed == self.failing && self.kept == self.passing
+        self.failing > 0 && self.fixed == self.failing && self.kept == self.passing
     }
 }
 

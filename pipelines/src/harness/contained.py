@@ -66,7 +66,7 @@ class Ground:
             about.write("1000")
         request = isolate.receive(file)
         base = os.open(isolate.BASE, os.O_PATH | os.O_CLOEXEC)
-        hide(request["changed"])
+        hide([*request["changed"], *request["deleted"]])
         for capability in (6, 7, 8):
             isolate.check(isolate.libc.prctl(24, capability, 0, 0, 0), "drop a capability")
         os.setgroups([])
@@ -75,7 +75,7 @@ class Ground:
         # A change of the user clears it, and without it `/proc/self` belongs to nobody.
         isolate.libc.prctl(DUMPABLE, 1, 0, 0, 0)
         os.chdir(isolate.WORK)
-        isolate.write_tree(request["changed"], base)
+        isolate.write_tree(request["changed"], request["deleted"], base)
         os.dup2(0, 1)
         os.dup2(0, 2)
         limits = request["limits"]
@@ -125,9 +125,9 @@ class as_user:
         os.seteuid(0)
 
 
-def hide(changed):
+def hide(paths):
     """Hides compiled forms of changed files: they hold the text that was changed."""
-    for path in changed:
+    for path in paths:
         if path.endswith(".py"):
             isolate.forget(isolate.WORK + "/" + path)
             try:

@@ -8,6 +8,7 @@ use std::{
 use super::{
     Ask, Bench, Policy, Report, Tests, Trace, Trouble,
     server::{Allow, End, Raw, Server},
+    trust::{self, Forged},
     wire::{Line, Request},
 };
 use crate::artifact::{Raised, Status, TestResult};
@@ -19,6 +20,8 @@ pub(super) struct Baseline {
     cpu: BTreeMap<String, u64>,
     /// Microseconds until tests began.
     load: Option<u64>,
+    /// What the test did that must fail; none where it cannot be used.
+    canary: Option<Status>,
 }
 
 /// Runs the tests of the clean tree once.
@@ -40,7 +43,13 @@ pub(super) async fn baseline(
             bench.command, why.exception, why.message
         )));
     }
-    Ok(Baseline { cpu: report.cpu, load: report.load })
+    if let Some(why) = report.forged {
+        return Err(Trouble::Refused(format!(
+            "`{}` cannot be trusted on the clean tree: {why}",
+            bench.command
+        )));
+    }
+    Ok(Baseline { cpu: report.cpu, load: report.load, canary: report.canary })
 }
 
 /// Finds out what was asked.
@@ -62,7 +71,8 @@ pub(super) async fn measure(
         }
     };
     let tests = ids.into_iter().map(|id| found.result(id)).collect();
-    Ok(Report { tests, unloadable: found.unloadable, cpu_us: found.cpu, wall: begun.elapsed() })
+    let Found { unloadable, forged, marks, known, cpu, .. } = found;
+    Ok(Report { tests, unloadable, forged, marks, known, cpu_us: cpu, wall: begun.elapsed() })
 }
 
 struct Run<'a> {
@@ -86,6 +96,10 @@ struct Found {
     groups: Vec<(String, Status, Option<Raised>)>,
     unloadable: BTreeMap<String, Raised>,
     broken: Option<Raised>,
+    canary: Option<Status>,
+    forged: Option<Forged>,
+    marks: BTreeMap<String, BTreeSet<String>>,
+    known: BTreeSet<String>,
     /// What became of everything that did not tell.
     rest: Option<(Status, Option<Raised>)>,
 }
@@ -108,14 +122,22 @@ impl<'a> Run<'a> {
         };
         let mut patience = 1;
         let mut loops = 0;
+        let mut kills = 0;
         loop {
             let (end, plan) = self.once(only.as_deref(), patience, true).await?;
-            if end == End::Own {
+            if end == End::Own || self.found.forged.is_some() {
                 return Ok(self.found);
+            }
+            if end == End::Killed {
+                kills += 1;
+                // The machine ran out of memory, or what runs uses it all: the second time it is the latter.
+                if kills == 1 {
+                    continue;
+                }
             }
             let Some(plan) = plan else {
                 // Something loops while modules are loaded: it gets more time, once.
-                if patience > 1 || end == End::Memory {
+                if patience > 1 || matches!(end, End::Memory | End::Killed) {
                     self.found.rest = Some(fate_of(end));
                     return Ok(self.found);
                 }
@@ -129,7 +151,7 @@ impl<'a> Run<'a> {
                 return Ok(self.found);
             };
             let left: Vec<String> = left.collect();
-            if end == End::Memory {
+            if matches!(end, End::Memory | End::Killed) {
                 self.found.note(&test, fate_of(end));
                 return Ok(self.found);
             }
@@ -161,6 +183,9 @@ impl<'a> Run<'a> {
         let request = Request {
             nonce: String::new(),
             changed: &self.ask.changed,
+            deleted: &self.ask.deleted,
+            canary: trust::place(self.ask, only),
+            look: self.ask.look,
             only,
             trace: match self.ask.trace {
                 Trace::Off => "off",
@@ -188,6 +213,7 @@ impl<'a> Run<'a> {
             )));
         }
         let plan = allowed.plan.take();
+        self.found.forged = self.found.forged.or_else(|| trust::forged(&lines, only, self.baseline.canary));
         for line in lines {
             self.found.hear(line, is_whole);
         }
@@ -197,7 +223,7 @@ impl<'a> Run<'a> {
 
 fn fate_of(end: End) -> (Status, Option<Raised>) {
     match end {
-        End::Memory => {
+        End::Memory | End::Killed => {
             let raised = Raised {
                 exception: "MemoryError".to_owned(),
                 message: "all processes together used more memory than the limit".to_owned(),
@@ -221,12 +247,17 @@ impl Found {
                     self.plan.extend(new);
                 }
             }
-            Line::Test { test, status, cpu, raised, entered, lines } => {
+            Line::Test { test, status, cpu, raised, entered, lines, marks } => {
                 self.cpu.entry(test.clone()).or_insert(cpu);
+                if !marks.is_empty() {
+                    self.marks.entry(test.clone()).or_default().extend(marks);
+                }
                 let raised = raised.map(Raised::from);
                 let result = TestResult { id: test.clone(), status, raised, entered, lines };
                 self.results.entry(test).or_insert(result);
             }
+            Line::Canary { status, .. } => self.canary = status.or(self.canary),
+            Line::Known { known } => self.known.extend(known),
             Line::Groups { groups, status, raised } => {
                 let raised = raised.map(Raised::from);
                 self.groups.extend(groups.into_iter().map(|group| (group, status, raised.clone())));
@@ -236,7 +267,7 @@ impl Found {
             }
             Line::Broken { broken } => self.broken = Some(broken.into()),
             Line::Loaded { loaded } => self.load = self.load.or(Some(loaded)),
-            Line::Done { .. } => {}
+            Line::Done { .. } | Line::Begun { .. } => {}
         }
     }
 
@@ -261,6 +292,10 @@ impl Found {
     }
 
     fn result(&mut self, id: String) -> TestResult {
+        if self.forged.is_some() {
+            let (entered, lines) = (Vec::new(), Vec::new());
+            return TestResult { id, status: Status::Missing, raised: None, entered, lines };
+        }
         if let Some(result) = self.results.remove(&id) {
             return result;
         }
@@ -301,7 +336,7 @@ impl Allow for Allowed<'_> {
             }),
         };
         // Tracing makes everything slower, and that is no loop.
-        let slower = if self.ask.trace == Trace::Off { 1 } else { 10 };
+        let slower = if self.ask.trace == Trace::Off && !self.ask.look { 1 } else { 10 };
         match base {
             Some(base) => base.max(self.policy.floor) * self.patience * slower,
             // Generous already; and what loops must not look like a machine that is too busy.

@@ -5,6 +5,7 @@ import io
 import os
 import sys
 
+import canary
 import isolate
 import report
 
@@ -41,6 +42,9 @@ def prepare(config):
     usual = rewrite._rewrite_test
 
     def kept(path, config):
+        code = isolate.second(str(path))
+        if code is not None:
+            return os.stat(path), code
         code = isolate.rewritten.find(str(path)) if str(path) in isolate.rewritten.codes else None
         if code is None or config.getini("enable_assertion_pass_hook"):
             return usual(path, config)
@@ -54,7 +58,36 @@ def prepare(config):
         return compile(tree, path, "exec", dont_inherit=True)
 
     note_fixtures()
+    remember(rewrite)
     return compiled
+
+
+def remember(rewrite):
+    """Keeps what decides how a test ends: assertions, as far as they are the framework's own."""
+    global _no_fixtures
+    from _pytest.fixtures import FuncFixtureInfo
+
+    _no_fixtures = FuncFixtureInfo((), (), [], {})
+    contexts = {type(pytest.raises(ValueError)), type(pytest.approx(1))}
+    owners = [(kind, [name for name, what in vars(kind).items() if callable(what)]) for kind in contexts]
+    owners.append((pytest, ["raises", "approx", "fail", "skip", "xfail"]))
+
+    def refused():
+        try:
+            with pytest.raises(ValueError):
+                pass
+        except BaseException:
+            return 1 == pytest.approx(2)
+        return True
+
+    rewriting = [(rewrite, ["rewrite_asserts", "_rewrite_test", "AssertionRewriter", "AssertionRewritingHook"])]
+    for kind in (rewrite.AssertionRewriter, rewrite.AssertionRewritingHook):
+        rewriting.append((kind, [name for name, what in vars(kind).items() if callable(what)]))
+    from _pytest import unittest as bridge
+
+    rewriting.append((bridge.TestCaseFunction, ["runtest", "setup", "addFailure", "addError", "addSuccess"]))
+    # Nobody who means well changes how assertions are compiled.
+    canary.remember((owners, refused), (rewriting, lambda: True))
 
 
 def note_fixtures():
@@ -82,8 +115,9 @@ def note_fixtures():
 
 
 class Plugin:
-    def __init__(self, tests, only):
-        self.tests, self.only = tests, only
+    def __init__(self, tests, only, request):
+        self.tests, self.only, self.request = tests, only, request
+        self.must_fail, self.expected = None, set()
         self.files = None if only is None else {name.split("::")[0] for name in only}
         self.wrong = None
 
@@ -105,8 +139,7 @@ class Plugin:
     reasons = {}
 
 
-def make_plugin(tests, only):
-    plugin = Plugin(tests, only)
+def make_plugin(tests, only, request):
     hookimpl = pytest.hookimpl
 
     class Hooks(Plugin):
@@ -139,12 +172,25 @@ def make_plugin(tests, only):
 
         def pytest_collection_finish(self, session):
             silence(session.config)
-            self.tests.plan([item.nodeid for item in session.items])
+            ids = [item.nodeid for item in session.items]
+            self.must_fail = canary.among_items(session.items, self.request, pytest.Function, _no_fixtures)
+            self.expected = {item.nodeid for item in session.items if expects_failure(item)}
+            self.tests.plan(ids, self.must_fail and self.must_fail.nodeid)
             if self.tests.should_stop:
                 session.shouldstop = "a test did not pass"
 
         @hookimpl(hookwrapper=True, tryfirst=True)
         def pytest_runtest_protocol(self, item):
+            if item is self.must_fail:
+                self.tests.start_canary()
+                session, option = item.session, item.config.option
+                before = session.testsfailed, getattr(option, "maxfail", 0)
+                option.maxfail = 0
+                yield
+                session.testsfailed, option.maxfail = before
+                self.tests.end_canary()
+                forget(item)
+                return
             self.tests.start(item.nodeid.rpartition("::")[0], item.nodeid)
             yield
             self.tests.end(item.nodeid)
@@ -160,14 +206,34 @@ def make_plugin(tests, only):
                 if made.when == "call":
                     self.tests.say("passed")
             elif made.skipped:
-                self.tests.say("passed" if hasattr(made, "wasxfail") else "skipped")
+                # What is expected was said when the test was written, not while it ran.
+                is_expected = hasattr(made, "wasxfail") and item.nodeid in self.expected
+                self.tests.say("passed" if is_expected else "skipped")
             elif error is None:
                 self.tests.say("failed")
             else:
                 is_failure = made.when == "call" and isinstance(error, (AssertionError, pytest.fail.Exception))
                 self.tests.say("failed" if is_failure else "error", error)
 
-    return Hooks(tests, only)
+    return Hooks(tests, only, request)
+
+
+def expects_failure(item):
+    if item.get_closest_marker("xfail") is not None:
+        return True
+    kind = getattr(item.parent, "obj", None)
+    flag = "__unittest_expecting_failure__"
+    method = getattr(kind, getattr(item, "originalname", None) or item.name, None)
+    return getattr(kind, flag, False) is True or getattr(method, flag, False) is True
+
+
+def forget(item):
+    """Takes the canary out of what the framework sums up at the end."""
+    terminal = item.config.pluginmanager.get_plugin("terminalreporter")
+    stats = getattr(terminal, "stats", {})
+    for kind, reports in stats.items():
+        if kind != "":
+            reports[:] = [each for each in reports if getattr(each, "nodeid", None) != item.nodeid]
 
 
 def silence(config):
@@ -232,7 +298,7 @@ def run(config, request, stream):
     tests = report.Tests(stream, request)
     only = None if request["only"] is None else set(request["only"])
     usual, sys.stderr = sys.stderr, Tail()
-    code = pytest.main(arguments(config), plugins=[make_plugin(tests, only)])
+    code = pytest.main(arguments(config), plugins=[make_plugin(tests, only, request)])
     said, sys.stderr = sys.stderr, usual
     # Wrong arguments, or an error of the framework: nothing that tests do.
     if code in (3, 4):

@@ -185,17 +185,21 @@ class Tests:
         self.status = None
         self.should_stop = False
         self.left = None
+        self.canary, self.look = None, request.get("look")
         self.trace.begin()
 
     def is_over(self):
         """Returns whether each test of the plan told what it did."""
         return self.left is not None and not self.left
 
-    def plan(self, ids):
+    def plan(self, ids, canary=None):
         self.left = set(ids)
         self.loaded = self.trace.end()
         self.stream.line({"loaded": _now() // 1000})
         self.stream.line({"plan": ids})
+        if canary is not None:
+            self.canary = canary
+            self.stream.line({"canary": canary})
         gc.enable()
         self.trace.begin()
 
@@ -208,6 +212,16 @@ class Tests:
         self.begun = _now()
         self.is_noted = self.noted is None or name in self.noted
         self.trace.begin(self.is_noted)
+
+    def start_canary(self):
+        """What ran before it counts for the next test, as if it were not there."""
+        self.between = self.trace.end()
+        self.status = self.raised = None
+
+    def end_canary(self):
+        self.stream.line({"canary": self.canary, "status": self.status or "error"})
+        self.trace.begin()
+        merge((self.trace.entered, self.trace.lines), self.between)
 
     def say(self, status, error=None, trace=None):
         """Says what the test did; the first thing that went wrong counts."""
@@ -228,6 +242,8 @@ class Tests:
             fields["entered"] = sorted(seen[0])
             if self.trace.mode == "lines":
                 fields["lines"] = [[path, sorted(lines)] for path, lines in sorted(seen[1].items())]
+        if self.look:
+            fields["marks"] = self.look.taken()
         self.stream.line(fields)
         self.left.discard(name)
         if self.stop_early and status not in ("passed", "skipped"):

@@ -22,6 +22,7 @@ import types
 
 import isolate
 import report
+import second
 import warm
 
 # Modules that do something when they are imported, or need a screen.
@@ -220,7 +221,7 @@ def main():
     # What candidate code finds as the main module is as empty as it is for `python -m`.
     main_module = types.ModuleType("__main__")
     sys.modules["__main__"] = main_module
-    for name in ("serve", "isolate", "report", "units", "pytests", "warm", "contained"):
+    for name in ("serve", "isolate", "report", "units", "pytests", "warm", "contained", "canary", "second"):
         sys.modules.pop(name, None)
     sys.argv = ["python -m " + config["runner"]] + config["args"]
     filter_program = bytes.fromhex(config["filter"])
@@ -287,9 +288,15 @@ def isolated(files, ground, filter_program, config, runner):
     asked, results = files
     os.set_inheritable(results, False)
     request = ground.enter(asked, filter_program)
-    stream = report.Stream(results, request["nonce"], True)
+    # After a second look there is more to say.
+    stream = report.Stream(results, request["nonce"], not request["look"])
+    stream.line({"begun": True})
+    if request["look"]:
+        request["look"], isolate.rewrite = second.Look(), second.rewritten
     try:
         runner.run(config, request, stream)
+        if request["look"]:
+            stream.line({"known": second.known_owners()})
     except BaseException as error:
         stream.line({"broken": report.raised(error)})
     finally:

@@ -23,6 +23,8 @@ const FILES: &[(&str, &str)] = &[
     ("/harness/units.py", include_str!("units.py")),
     ("/harness/pytests.py", include_str!("pytests.py")),
     ("/harness/warm.py", include_str!("warm.py")),
+    ("/harness/canary.py", include_str!("canary.py")),
+    ("/harness/second.py", include_str!("second.py")),
 ];
 
 /// Where packages are in every sandbox, wherever they are on the host.
@@ -78,6 +80,8 @@ pub(super) enum End {
     Memory,
     /// The clock, and the machine is to blame.
     Wall,
+    /// Something outside killed it: nothing inside can.
+    Killed,
 }
 
 /// What one part of a verdict, a test or the loading of all, may use.
@@ -222,9 +226,16 @@ impl Server {
             }
         };
         match exit {
-            Ok((bytes, _)) if bytes.len() == 12 => {}
-            // Reached, but nothing more is to be asked where it was.
-            Ok((bytes, _)) if bytes.len() == 13 => self.is_spent = true,
+            // In namespaces it is the first process: whatever it runs cannot end it with this signal.
+            Ok((bytes, _)) if matches!(bytes.len(), 12 | 13) => {
+                // Reached, but nothing more is to be asked where it was.
+                self.is_spent = bytes.len() == 13;
+                let [a, b, c, d, ..] = bytes[..] else { return Err(self.died("")) };
+                let status = i32::from_ne_bytes([a, b, c, d]);
+                if end == End::Own && libc::WIFSIGNALED(status) && libc::WTERMSIG(status) == libc::SIGKILL {
+                    end = End::Killed;
+                }
+            }
             Ok(_) => return Err(self.died("")),
             Err(error) => return Err(self.died(&error.to_string())),
         }
@@ -234,6 +245,11 @@ impl Server {
         // Faster than anybody looks, and so told as if somebody had.
         if self.running.killed() > killed {
             end = End::Memory;
+        }
+        if end == End::Own && !flow.lines.iter().any(|line| matches!(line, Line::Begun { .. })) {
+            return Err(Trouble::Infra(
+                "a verdict could not be begun: its tree could not be made".to_owned(),
+            ));
         }
         Ok(Raw { lines: flow.lines, end })
     }

@@ -81,7 +81,8 @@ def warm(runner, config):
         if config["is_module"]:
             sys.path.insert(0, "/work")
         asked = os.memfd_create("asked")
-        os.write(asked, json.dumps({"changed": {"a.py": TESTS}, "only": None, "trace": "off",
+        os.write(asked, json.dumps({"changed": {"a.py": TESTS}, "deleted": [], "only": None,
+                                    "trace": "off", "look": False, "canary": "0123456789abcdef", "nonce": "0" * 32,
                                     "stop_early": False, "limits": {"files": 1, "memory": 1}}).encode())
         os.lseek(asked, 0, os.SEEK_SET)
         request = isolate.receive(asked)

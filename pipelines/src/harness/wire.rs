@@ -25,6 +25,10 @@ pub(super) struct Config<'a> {
 pub(super) struct Request<'a> {
     pub nonce: String,
     pub changed: &'a BTreeMap<String, String>,
+    pub deleted: &'a BTreeSet<String>,
+    /// Where the test that must fail stands, in base 16.
+    pub canary: String,
+    pub look: bool,
     pub only: Option<&'a [String]>,
     pub trace: &'a str,
     pub noted: Option<&'a BTreeSet<String>>,
@@ -49,6 +53,21 @@ pub(super) enum Line {
         entered: Vec<(String, String)>,
         #[serde(default)]
         lines: Vec<(String, Vec<u32>)>,
+        #[serde(default)]
+        marks: Vec<String>,
+    },
+    /// The test that must fail: announced, and then what it did.
+    Canary {
+        canary: String,
+        status: Option<Status>,
+    },
+    Known {
+        known: Vec<String>,
+    },
+    /// Everything is ready, and nothing of the product has run.
+    Begun {
+        #[serde(rename = "begun")]
+        _begun: bool,
     },
     Groups {
         groups: Vec<String>,

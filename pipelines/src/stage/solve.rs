@@ -4,8 +4,10 @@ use sswe_cache::Digest;
 use sswe_engine::{Artifact, Context, Fault, Made, Step};
 
 use crate::artifact::{self, Attempts, Evaluation, Feedback, Outcome, Pick, Task, Traced, Traces, Tried};
+use crate::grade::{Court, Memory};
+use crate::harness::{Proposal, Put};
 use crate::pipeline::Tools;
-use crate::{judge, setting};
+use crate::{grade, judge, setting};
 
 pub(crate) async fn solve(context: &Context, tools: &Tools) -> Result<Made, Fault> {
     let (digest, task, attempts) = attempts(context, tools).await?;
@@ -67,6 +69,7 @@ async fn attempts(context: &Context, tools: &Tools) -> Result<(Digest, Task, Vec
     let among = choices.clone();
     let distribution = super::blocking(move || among.distribution(&policy)).await?;
     let face = task.face();
+    let court = Court::of(tools, &repo);
     let mut made = Vec::new();
     for attempt in 0..setting::count(stage, "attempts")? {
         // The numbers depend on the task alone: weights that hardly changed make the same
@@ -93,8 +96,10 @@ async fn attempts(context: &Context, tools: &Tools) -> Result<(Digest, Task, Vec
             .or_else(|| repo.files.text(&edit.path))
             .unwrap_or_default();
         let edited = edit.apply(old).unwrap_or_default();
+        let proposal = Proposal::from([(edit.path.to_string(), Put::Text(edited))]);
+        let touched = Some((&*edit.path, &*edit.function));
         let feedback: Feedback =
-            judge::attempt(context, tools, &repo, &task, (&edit.path, &edit.function, &edited)).await?;
+            grade::attempt(Memory::Store(context), &court, &task, &proposal, touched).await?;
         let outcome = judge::outcome(feedback.counts);
         let tried = Tried {
             path: edit.path.to_string(),
