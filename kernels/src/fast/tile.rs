@@ -100,12 +100,9 @@ pub(super) unsafe fn panels<E: Element, T: Vector, const R: usize, const V: usiz
                 let block: [Chunk<'_, E>; R] =
                     std::array::from_fn(|row| Chunk::of(&rows[row.min(rows.len() - 1)], first, end));
                 // SAFETY of all below: so says this function.
-                let mut norms = [[unsafe { T::zero() }; UNITS]; R];
-                for unit in 0..UNITS {
-                    let own = unsafe { pack_rows::<E, T, R>(&block, weights, unit, &mut room.rows) };
-                    for row in 0..R {
-                        norms[row][unit] = own[row];
-                    }
+                let mut norms = [[unsafe { T::zero() }; R]; UNITS];
+                for (unit, norms) in norms.iter_mut().enumerate() {
+                    *norms = unsafe { pack_rows::<E, T, R>(&block, weights, unit, &mut room.rows) };
                     let of = directions.len() * steps;
                     unsafe { tiles(&room.rows, &room.directions[unit * of..][..of], &mut room.lanes, unit) };
                 }
@@ -116,7 +113,8 @@ pub(super) unsafe fn panels<E: Element, T: Vector, const R: usize, const V: usiz
                         *dot += f64::from(unsafe { T::join([load(a), load(b), load(c), load(d)]) });
                     }
                     if at == 0 {
-                        totals.norm2 += f64::from(unsafe { T::join(norms[row]) });
+                        let [a, b, c, d] = &norms;
+                        totals.norm2 += f64::from(unsafe { T::join([a[row], b[row], c[row], d[row]]) });
                     }
                 }
             }
