@@ -1,6 +1,7 @@
 //! Cosines of gradients: how near to the speed at which memory can be read at all.
 //!
-//! `cargo bench -p sswe-kernels --bench align [-- MIB]`. All contenders run in turns on the same rows,
+//! `cargo bench -p sswe-kernels --bench align [-- MIB WORD...]`. All contenders, or those whose names have
+//! one of the words, run in turns on the same rows,
 //! round after round, so that what else the machine does falls on all of them; a share is the median over
 //! rounds of the quotient within one round, with its range. The floor is a plain read of the same bytes.
 //! Times are processor time, divided by the threads, so that waiting for a processor counts for nothing.
@@ -105,6 +106,11 @@ fn main() {
     }
     peers(&mut contenders, &kept, &direction);
     pythons.iter().for_each(|python| python.contend(&mut contenders));
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
+    let words: Vec<&String> = words.iter().filter(|word| word.parse::<usize>().is_err()).collect();
+    contenders.retain(|own| {
+        words.is_empty() || own.name.contains("read") || words.iter().any(|word| own.name.contains(*word))
+    });
     for round in 0..=ROUNDS {
         for contender in &mut contenders {
             let seconds = (contender.run)() / contender.threads as f64;

@@ -147,7 +147,7 @@ fn add_as<E: Element>(
     }
     let _ = isa;
     // SAFETY: it needs no instruction set.
-    unsafe { panels::<E, Plain, 1, 2, 3>(rows, directions, weights, totals, room) };
+    unsafe { panels::<E, Plain, 1, 2, 3>(rows, directions, weights, totals, room, tile::portable) };
 }
 
 // In each, so many accumulators as there are registers, but for what loads need.
@@ -162,7 +162,14 @@ fn avx512<E: Element>(
 ) {
     // SAFETY: this function has the instruction set.
     unsafe {
-        panels::<E, crate::vector::x86::Avx512, 4, { tile::ROWS }, 4>(rows, directions, weights, totals, room)
+        panels::<E, crate::vector::x86::Avx512, 4, { tile::ROWS }, 4>(
+            rows,
+            directions,
+            weights,
+            totals,
+            room,
+            tile::avx512,
+        )
     };
 }
 
@@ -176,7 +183,9 @@ fn avx2<E: Element>(
     room: &mut Room,
 ) {
     // SAFETY: this function has the instruction set.
-    unsafe { panels::<E, crate::vector::x86::Avx2, 1, 2, 3>(rows, directions, weights, totals, room) };
+    unsafe {
+        panels::<E, crate::vector::x86::Avx2, 1, 2, 3>(rows, directions, weights, totals, room, tile::avx2)
+    };
 }
 
 /// `SINGLE` is how many units of lanes one direction takes at a time, beside the norm; where there are
@@ -192,6 +201,7 @@ unsafe fn panels<E: Element, T: Vector, const SINGLE: usize, const ROWS: usize, 
     weights: Option<&[Unit]>,
     totals: &mut [Totals],
     room: &mut Room,
+    tiles: tile::Tiles,
 ) {
     // SAFETY of all: so says this function.
     if let &[direction] = directions {
@@ -205,7 +215,7 @@ unsafe fn panels<E: Element, T: Vector, const SINGLE: usize, const ROWS: usize, 
             unsafe { panel::<E, T, 1, SINGLE>(row, direction, weights, totals) };
         }
     } else {
-        unsafe { tile::panels::<E, T, ROWS, WIDE>(rows, directions, weights, totals, room) };
+        unsafe { tile::panels::<E, T, ROWS, WIDE>(rows, directions, weights, totals, room, tiles) };
     }
 }
 
@@ -314,7 +324,9 @@ unsafe fn sums<E: Element, T: Vector, const R: usize, const U: usize, const WEIG
         let mut norm = [[zero; U]; R];
         for step in 0..steps {
             if part == 0 {
-                rows.iter().for_each(|row| row.ask::<T>(step));
+                for row in rows {
+                    row.ask::<T>(step);
+                }
             }
             for u in 0..U {
                 let unit = part * U + u;
@@ -339,7 +351,12 @@ unsafe fn sums<E: Element, T: Vector, const R: usize, const U: usize, const WEIG
             }
         }
     }
-    std::array::from_fn(|row| unsafe { [T::join(dots[row]), T::join(norms[row])] })
+    // Not in a closure, which would not have the instruction set: each vector would go through memory.
+    let mut joined = [[0.0; 2]; R];
+    for row in 0..R {
+        joined[row] = unsafe { [T::join(dots[row]), T::join(norms[row])] };
+    }
+    joined
 }
 
 /// Returns a direction's numbers as a panel of a row.

@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use memmap2::{Mmap, UncheckedAdvice};
+use memmap2::{Advice, Mmap, UncheckedAdvice};
 use twox_hash::XxHash3_64;
 
 use crate::{
@@ -299,6 +299,31 @@ impl Gradients {
             }
             _ => &[],
         }
+    }
+
+    /// Asks for columns of a row that will be read soon, where they may have to come from a disk: what the
+    /// system reads unasked around a place in a file is mostly of columns that are not read until later.
+    pub(crate) fn want(&self, row: usize, from: usize, to: usize) {
+        let Row { file, dtype, pieces, .. } = &self.rows[row];
+        let Bytes::Mapped(bytes) = &self.files[*file].bytes else { return };
+        if !self.is_large {
+            return;
+        }
+        let mut start = 0;
+        for (offset, length) in pieces {
+            let (first, last) = (from.max(start), to.min(start + length));
+            if first < last {
+                let begin = offset + (first - start) * dtype.size();
+                // A hint, which a system may refuse.
+                let _ = bytes.advise_range(Advice::WillNeed, begin, (last - first) * dtype.size());
+            }
+            start += length;
+        }
+    }
+
+    /// Returns whether the rows may be larger than memory.
+    pub(crate) fn is_large(&self) -> bool {
+        self.is_large
     }
 
     /// Lets the memory of columns go that will not be read again.

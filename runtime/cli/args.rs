@@ -430,7 +430,7 @@ pub(crate) struct Align {
     /// Take the mean of all candidates from each of them
     #[arg(long)]
     pub(crate) centre: bool,
-    /// Where sums are computed: auto, cpu or cuda:N; the scores are the same
+    /// Where sums are computed: cpu, cuda:N, or auto, a GPU where it pays; the scores are the same
     #[arg(long, default_value = "auto", value_name = "DEVICE")]
     pub(crate) device: String,
     /// How many threads compute; without it, one for each processor

@@ -33,7 +33,16 @@ const WORTH: usize = 64 << 20;
 /// bytes must stay in the second cache until the next rows come.
 const AHEAD: usize = 2;
 
+/// Bytes of candidates that all threads together hold in memory, where they come from a disk.
+const RESIDENT: usize = 192 << 20;
+
+/// Rows that a disk is asked for before they are read.
+const WANTED: usize = 48;
+
 const UNITS: usize = PANEL / UNIT;
+
+/// Units of columns whose directions are made together.
+const TOGETHER: usize = 64;
 
 /// What all sums are made of.
 pub(super) struct Run<'a> {
@@ -202,7 +211,7 @@ impl<'a> Run<'a> {
         let Cells { scratch, cells, sums } = room;
         cells.clear();
         cells.resize(self.plan.cells * UNITS, [0.0; UNIT]);
-        sums.resize(UNITS, [0.0; UNIT]);
+        sums.resize(TOGETHER, [0.0; UNIT]);
         for (row, cell) in self.plan.cell.iter().enumerate() {
             let (dtype, panel) = self.validation.panel(row, from, to, self.dtype, scratch)?;
             fast::accumulate(self.isa, dtype, panel, &mut cells[cell * UNITS..][..UNITS]);
@@ -214,8 +223,12 @@ impl<'a> Run<'a> {
             self.validation.release(row, from, to);
         }
         let (means, of_candidates) = units.split_at_mut(self.plan.directions.len() * UNITS);
-        for ((of, count), into) in self.plan.directions.iter().zip(means.chunks_mut(UNITS)) {
-            fast::mean(self.isa, cells, of, *count, sums, into);
+        // A few columns of all cells fit a cache, and each direction reads most cells.
+        for at in (0..UNITS).step_by(TOGETHER) {
+            for ((of, count), into) in self.plan.directions.iter().zip(means.chunks_mut(UNITS)) {
+                let into = &mut into[at..at + TOGETHER];
+                fast::mean(self.isa, &cells[at..], UNITS, of, *count, sums, into);
+            }
         }
         if self.centre {
             cells.clear();
@@ -226,7 +239,9 @@ impl<'a> Run<'a> {
                 fast::accumulate(self.isa, dtype, panel, cells);
                 count += 1;
             }
-            fast::mean(self.isa, cells, &[0], count.max(1), sums, of_candidates);
+            for (at, into) in of_candidates.chunks_mut(TOGETHER).enumerate() {
+                fast::mean(self.isa, &cells[at * TOGETHER..], UNITS, &[0], count.max(1), sums, into);
+            }
         }
         Ok(())
     }
@@ -266,7 +281,12 @@ impl<'a> Run<'a> {
         let together = fast::together(self.count);
         let share = rows.len().div_ceil(self.threads).next_multiple_of(fast::together(1)).max(1);
         let parts: Vec<_> = rows.chunks_mut(share).enumerate().collect();
-        let ahead = if self.count == 1 { AHEAD } else { 1 };
+        let ahead = match (self.candidates.is_large(), self.count) {
+            // A disk is fast where it reads many columns of a row at once; they are resident together.
+            (true, _) => (RESIDENT / (self.threads * together * PANEL * 4)).clamp(1, slab.panels().max(1)),
+            (false, 1) => AHEAD,
+            (false, _) => 1,
+        };
         let room = || (vec![Vec::new(); together], Room::default());
         each(self.threads, parts, room, |(scratch, room), (part, rows)| {
             let (first, end) = (part * share, part * share + rows.len());
@@ -274,8 +294,11 @@ impl<'a> Run<'a> {
             for panels in (0..slab.panels()).step_by(ahead) {
                 let panels = panels..slab.panels().min(panels + ahead);
                 let (from, to) = (slab.columns(panels.start).0, slab.columns(panels.end - 1).1);
+                (first..end.min(first + WANTED)).for_each(|row| self.candidates.want(row, from, to));
                 for (group, totals) in rows.chunks_mut(together).enumerate() {
                     let own = first + group * together..first + group * together + totals.len();
+                    let wanted = end.min(own.start + WANTED)..end.min(own.end + WANTED);
+                    wanted.for_each(|row| self.candidates.want(row, from, to));
                     // Where the rows are read that come after these.
                     let after = |row: usize| match row + together < end {
                         true => self.candidates.place(row + together, from),

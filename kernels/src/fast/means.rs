@@ -61,10 +61,12 @@ unsafe fn accumulate_here<E: Element, T: Vector>(panel: Panel<'_>, sums: &mut [[
     }
 }
 
-/// Writes the mean of some cells of sums, in which there are `count` rows; `room` is as long as a cell.
+/// Writes the mean of some cells of sums, in which there are `count` rows. Cells begin `stride` units
+/// after one another; of each, as much is taken as there is to write, which `room` is as long as.
 pub(crate) fn mean(
     isa: Isa,
     cells: &[[f64; UNIT]],
+    stride: usize,
     of: &[usize],
     count: u32,
     room: &mut [[f64; UNIT]],
@@ -73,30 +75,51 @@ pub(crate) fn mean(
     // SAFETY: as in `add_as`.
     #[cfg(target_arch = "x86_64")]
     match isa {
-        Isa::Avx512 => return unsafe { mean_avx512(cells, of, count, room, into) },
-        Isa::Avx2 => return unsafe { mean_avx2(cells, of, count, room, into) },
+        Isa::Avx512 => return unsafe { mean_avx512(cells, stride, of, count, room, into) },
+        Isa::Avx2 => return unsafe { mean_avx2(cells, stride, of, count, room, into) },
         Isa::Portable => {}
     }
     let _ = isa;
-    mean_here(cells, of, count, room, into);
+    mean_here(cells, stride, of, count, room, into);
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
-fn mean_avx512(cells: &[[f64; UNIT]], of: &[usize], count: u32, room: &mut [[f64; UNIT]], into: &mut [Unit]) {
-    mean_here(cells, of, count, room, into);
+fn mean_avx512(
+    cells: &[[f64; UNIT]],
+    stride: usize,
+    of: &[usize],
+    count: u32,
+    room: &mut [[f64; UNIT]],
+    into: &mut [Unit],
+) {
+    mean_here(cells, stride, of, count, room, into);
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,f16c")]
-fn mean_avx2(cells: &[[f64; UNIT]], of: &[usize], count: u32, room: &mut [[f64; UNIT]], into: &mut [Unit]) {
-    mean_here(cells, of, count, room, into);
+fn mean_avx2(
+    cells: &[[f64; UNIT]],
+    stride: usize,
+    of: &[usize],
+    count: u32,
+    room: &mut [[f64; UNIT]],
+    into: &mut [Unit],
+) {
+    mean_here(cells, stride, of, count, room, into);
 }
 
 #[inline(always)]
-fn mean_here(cells: &[[f64; UNIT]], of: &[usize], count: u32, room: &mut [[f64; UNIT]], into: &mut [Unit]) {
+fn mean_here(
+    cells: &[[f64; UNIT]],
+    stride: usize,
+    of: &[usize],
+    count: u32,
+    room: &mut [[f64; UNIT]],
+    into: &mut [Unit],
+) {
     // Flat, since loops within units became gathers, at a tenth of the speed.
-    let cell = |cell: usize| cells[cell * into.len()..][..into.len()].as_flattened();
+    let cell = |cell: usize| cells[cell * stride..][..into.len()].as_flattened();
     let sums = match *of {
         [only] => cell(only),
         [first, second, ref others @ ..] => {
@@ -105,7 +128,9 @@ fn mean_here(cells: &[[f64; UNIT]], of: &[usize], count: u32, room: &mut [[f64; 
                 *sum = x + y;
             }
             for other in others {
-                room.iter_mut().zip(cell(*other)).for_each(|(sum, x)| *sum += x);
+                for (sum, x) in room.iter_mut().zip(cell(*other)) {
+                    *sum += x;
+                }
             }
             room
         }
@@ -114,11 +139,19 @@ fn mean_here(cells: &[[f64; UNIT]], of: &[usize], count: u32, room: &mut [[f64; 
     let is_power = count.is_power_of_two();
     let count = f64::from(count);
     let inverse = 1.0 / count;
-    for (unit, sums) in into.iter_mut().zip(sums.as_chunks::<UNIT>().0) {
-        // A power of two divides as its inverse multiplies, to the bit, and faster.
-        match is_power {
-            true => unit.0.iter_mut().zip(sums).for_each(|(x, sum)| *x = (sum * inverse) as f32),
-            false => unit.0.iter_mut().zip(sums).for_each(|(x, sum)| *x = (sum / count) as f32),
+    // SAFETY: a unit is numbers, without padding.
+    let into = unsafe { std::slice::from_raw_parts_mut(into.as_mut_ptr().cast::<f32>(), UNIT * into.len()) };
+    // A power of two divides as its inverse multiplies, to the bit, and faster.
+    match is_power {
+        true => {
+            for (x, sum) in into.iter_mut().zip(sums) {
+                *x = (sum * inverse) as f32;
+            }
+        }
+        false => {
+            for (x, sum) in into.iter_mut().zip(sums) {
+                *x = (sum / count) as f32;
+            }
         }
     }
 }

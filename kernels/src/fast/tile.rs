@@ -21,6 +21,56 @@ pub(crate) struct Room {
     lanes: Vec<[Unit; UNITS]>,
 }
 
+/// Multiplies a block of packed rows with packed directions, one unit of lanes of each. Compiled once for
+/// each instruction set: rows are of one type here.
+///
+/// # Safety
+///
+/// The processor has the instruction set that it was compiled for.
+pub(super) type Tiles =
+    unsafe fn(rows: &[Unit], directions: &[Unit], lanes: &mut [[Unit; UNITS]], unit: usize);
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
+pub(super) fn avx512(rows: &[Unit], directions: &[Unit], lanes: &mut [[Unit; UNITS]], unit: usize) {
+    // SAFETY: this function has the instruction set.
+    unsafe { tiles::<crate::vector::x86::Avx512, ROWS, 4>(rows, directions, lanes, unit) };
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn avx2(rows: &[Unit], directions: &[Unit], lanes: &mut [[Unit; UNITS]], unit: usize) {
+    // SAFETY: this function has the instruction set.
+    unsafe { tiles::<crate::vector::x86::Avx2, 2, 3>(rows, directions, lanes, unit) };
+}
+
+pub(super) fn portable(rows: &[Unit], directions: &[Unit], lanes: &mut [[Unit; UNITS]], unit: usize) {
+    // SAFETY: it needs no instruction set.
+    unsafe { tiles::<crate::vector::Plain, 2, 3>(rows, directions, lanes, unit) };
+}
+
+/// # Safety
+///
+/// The processor has the instruction set of the vector.
+#[inline(always)]
+unsafe fn tiles<T: Vector, const R: usize, const V: usize>(
+    rows: &[Unit],
+    directions: &[Unit],
+    lanes: &mut [[Unit; UNITS]],
+    unit: usize,
+) {
+    let steps = rows.len() / R;
+    for (directions, lanes) in directions.chunks(V * steps).zip(lanes.chunks_mut(V * R)) {
+        // SAFETY of all: so says this function.
+        match directions.len() / steps {
+            1 => unsafe { tile::<T, R, 1>(rows, directions, lanes, unit) },
+            2 => unsafe { tile::<T, R, 2>(rows, directions, lanes, unit) },
+            3 => unsafe { tile::<T, R, 3>(rows, directions, lanes, unit) },
+            _ => unsafe { tile::<T, R, 4>(rows, directions, lanes, unit) },
+        }
+    }
+}
+
 /// Adds the sums of some rows with some directions; `R` rows with `V` directions at a time.
 ///
 /// # Safety
@@ -33,6 +83,7 @@ pub(super) unsafe fn panels<E: Element, T: Vector, const R: usize, const V: usiz
     weights: Option<&[Unit]>,
     totals: &mut [super::Totals],
     room: &mut Room,
+    tiles: Tiles,
 ) {
     let Some(row) = rows.first() else { return };
     let all = E::steps(row.values).len();
@@ -49,33 +100,21 @@ pub(super) unsafe fn panels<E: Element, T: Vector, const R: usize, const V: usiz
                 let block: [Chunk<'_, E>; R] =
                     std::array::from_fn(|row| Chunk::of(&rows[row.min(rows.len() - 1)], first, end));
                 // SAFETY of all below: so says this function.
-                let mut norms = [[unsafe { T::zero() }; UNITS]; R];
-                for unit in 0..UNITS {
-                    let own = unsafe { pack_rows::<E, T, R>(&block, weights, unit, &mut room.rows) };
-                    norms.iter_mut().zip(own).for_each(|(norms, own)| norms[unit] = own);
-                    let count = directions.len();
-                    for first in (0..count).step_by(V) {
-                        let wide = (count - first).min(V);
-                        let packed = &room.directions[(unit * count + first) * steps..][..wide * steps];
-                        let lanes = &mut room.lanes[first * R..];
-                        unsafe {
-                            match wide {
-                                1 => tile::<T, R, 1>(&room.rows, packed, lanes, unit),
-                                2 => tile::<T, R, 2>(&room.rows, packed, lanes, unit),
-                                3 => tile::<T, R, 3>(&room.rows, packed, lanes, unit),
-                                _ => tile::<T, R, 4>(&room.rows, packed, lanes, unit),
-                            }
-                        }
-                    }
+                let mut norms = [[unsafe { T::zero() }; R]; UNITS];
+                for (unit, norms) in norms.iter_mut().enumerate() {
+                    *norms = unsafe { pack_rows::<E, T, R>(&block, weights, unit, &mut room.rows) };
+                    let of = directions.len() * steps;
+                    unsafe { tiles(&room.rows, &room.directions[unit * of..][..of], &mut room.lanes, unit) };
                 }
                 for (row, totals) in totals.iter_mut().enumerate() {
                     let dots = totals.dots[at * PACKED..].iter_mut();
                     for (dot, lanes) in dots.zip(room.lanes.as_chunks::<R>().0) {
-                        let lanes = lanes[row].each_ref().map(|unit| unsafe { load::<T>(unit) });
-                        *dot += f64::from(unsafe { T::join(lanes) });
+                        let [a, b, c, d] = &lanes[row];
+                        *dot += f64::from(unsafe { T::join([load(a), load(b), load(c), load(d)]) });
                     }
                     if at == 0 {
-                        totals.norm2 += f64::from(unsafe { T::join(norms[row]) });
+                        let [a, b, c, d] = &norms;
+                        totals.norm2 += f64::from(unsafe { T::join([a[row], b[row], c[row], d[row]]) });
                     }
                 }
             }
@@ -87,13 +126,14 @@ pub(super) unsafe fn panels<E: Element, T: Vector, const R: usize, const V: usiz
 #[inline(always)]
 fn pack<const V: usize>(directions: &[&[Unit]], first: usize, end: usize, into: &mut Vec<Unit>) {
     let steps = end - first;
-    into.resize(UNITS * directions.len() * steps, Unit::default());
-    for (unit, into) in into.chunks_exact_mut(directions.len() * steps).enumerate() {
-        for (directions, into) in directions.chunks(V).zip(into.chunks_mut(V * steps)) {
-            let wide = directions.len();
+    let of = directions.len() * steps;
+    into.resize(UNITS * of, Unit::default());
+    for (tile, directions) in directions.chunks(V).enumerate() {
+        for step in 0..steps {
+            let to = (tile * V * steps) + step * directions.len();
             for (at, direction) in directions.iter().enumerate() {
-                for (step, from) in part(direction, first, end).iter().enumerate() {
-                    into[step * wide + at] = from[unit];
+                for (unit, from) in direction[(first + step) * UNITS..][..UNITS].iter().enumerate() {
+                    into[unit * of + to + at] = *from;
                 }
             }
         }
@@ -116,7 +156,9 @@ unsafe fn pack_rows<E: Element, T: Vector, const R: usize>(
     let mut norms = [unsafe { T::zero() }; R];
     for (step, into) in into.as_chunks_mut::<R>().0.iter_mut().enumerate() {
         if unit == 0 {
-            rows.iter().for_each(|row| row.ask::<T>(step));
+            for row in rows {
+                row.ask::<T>(step);
+            }
         }
         for row in 0..R {
             let x = unsafe { E::load::<T>(&rows[row].values[step], unit, rows[row].scale(step)) };
@@ -146,11 +188,15 @@ unsafe fn tile<T: Vector, const R: usize, const V: usize>(
     // SAFETY of all below: so says this function.
     let mut sums = [[unsafe { T::zero() }; R]; V];
     for (x, y) in rows.as_chunks::<R>().0.iter().zip(directions.as_chunks::<V>().0) {
-        let y = y.each_ref().map(|y| unsafe { load::<T>(y) });
+        // No closures here: they would not have the instruction set.
+        let mut wide = [unsafe { T::zero() }; V];
+        for v in 0..V {
+            wide[v] = unsafe { load(&y[v]) };
+        }
         for row in 0..R {
             let x = unsafe { load::<T>(&x[row]) };
             for v in 0..V {
-                sums[v][row] = unsafe { x.fma(y[v], sums[v][row]) };
+                sums[v][row] = unsafe { x.fma(wide[v], sums[v][row]) };
             }
         }
     }

@@ -1,6 +1,8 @@
 //! The scorer against sums in `f64`, against itself on other threads, slabs and instruction sets, and
 //! against the change of a loss that it stands for.
 
+use std::collections::BTreeMap;
+
 use sswe_kernels::{
     Alignment, Device, Dtype, Gradients, Isa, Mode, Score, Settings, Status, Strata, align, cpu,
     element::{decode, encode},
@@ -95,32 +97,36 @@ fn digest(found: &Alignment) -> String {
 /// another setting; and the same on any other processor, since it stands here.
 #[test]
 fn one_digest_for_all() {
+    const WANTED: [&str; 5] =
+        ["aecbb7fe212104a4", "ab21ec7f35abb783", "783695072517343c", "6a57cef88c40c55c", "4dd08a4d9e85bc29"];
     let dim = 40_001;
     let (candidates, validation) = (rows(1, 7, dim), rows(50, 23, dim));
     let labels: Vec<&str> = (0..23).map(|at| ["a", "b", "c"][at % 3]).collect();
     let weights = set(Dtype::F32, &[random(77, dim).iter().map(|w| w.abs()).collect()]);
     let whole = Settings::default();
-    for (dtype, rows, settings, wanted) in [
-        (Dtype::F32, 10, whole, "?"),
-        (Dtype::F32, 23, whole, "?"),
-        (Dtype::Bf16, 23, Settings { strata: Strata::Max, centre: true, ..whole }, "?"),
-        (Dtype::F16, 23, Settings { strata: Strata::Mean, weights: Some(&weights), ..whole }, "?"),
-        (Dtype::Int8, 23, Settings { centre: true, weights: Some(&weights), ..whole }, "?"),
+    let mut found = Vec::new();
+    for (dtype, rows, settings) in [
+        (Dtype::F32, 10, whole),
+        (Dtype::F32, 23, whole),
+        (Dtype::Bf16, 23, Settings { strata: Strata::Max, centre: true, ..whole }),
+        (Dtype::F16, 23, Settings { strata: Strata::Mean, weights: Some(&weights), ..whole }),
+        (Dtype::Int8, 23, Settings { centre: true, weights: Some(&weights), ..whole }),
     ] {
         let (candidates, validation) = (set(dtype, &candidates), set(dtype, &validation[..rows]));
-        let mut runs = 0;
+        let mut digests = BTreeMap::<String, usize>::new();
         for threads in [1, 2, 3, 7, 16] {
             for columns in [1, 20_000, 1 << 20] {
                 for isa in Isa::available() {
                     let own = Settings { threads, columns: Some(columns), isa: Some(isa), ..settings };
                     let found = digest(&run(&candidates, &validation, &labels[..rows], &own));
-                    assert_eq!(found, wanted, "{dtype}, {threads} threads, {columns} columns, {isa:?}");
-                    runs += 1;
+                    *digests.entry(found).or_default() += 1;
                 }
             }
         }
-        println!("{wanted}: {dtype} against {rows} rows, {runs} runs");
+        println!("{dtype} against {rows} rows: {digests:?} (digest: runs that gave it)");
+        found.push(digests.into_keys().collect::<Vec<_>>().join(" and "));
     }
+    assert_eq!(found, WANTED);
 }
 
 #[test]
