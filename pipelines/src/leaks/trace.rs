@@ -256,7 +256,7 @@ fn git(rest: &[String]) -> Option<Aim> {
             || is_before.iter().any(|before| name.contains(before))
             || name.contains("..") && !name.contains("../")
     };
-    let names_one = rest.iter().take_while(|word| **word != "--").any(|word| is_commit(&word));
+    let names_one = rest.iter().take_while(|word| **word != "--").any(is_commit);
     match verb {
         "fetch" | "pull" | "clone" | "ls-remote" => Some(Aim::Fetch),
         "remote" if has(&["add", "set-url", "update"]) => Some(Aim::Fetch),

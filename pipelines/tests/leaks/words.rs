@@ -7,7 +7,7 @@ use sswe_pipelines::harness::{Ask, Bench, Harness};
 use sswe_pipelines::leaks::{Answer, carried, feedback, observed, words};
 use sswe_pipelines::{Python, rewriter};
 
-use crate::support::{Built, Folder, HIDDEN, answer, row, shop_with, task};
+use crate::support::{Built, Folder, answer, row, shop_with, task};
 
 /// A test that puts its own source into what it raises, as pytest's assertions and tracebacks do.
 const TELLING: &str = "\
@@ -81,7 +81,6 @@ fn l09_what_the_loop_tells_has_no_test_source() {
             assert_eq!(feedback(&attempt, &answer), []);
             // Were it otherwise, it would be seen.
             let mut leaky = attempt.clone();
-            leaky.statement.push_str("");
             leaky.observed.failures.push(sswe_pipelines::artifact::Failure {
                 exception: format!("AssertionError: {}", TELLING.lines().nth(8).unwrap()),
                 frames: Vec::new(),
@@ -137,5 +136,4 @@ fn l10_texts_quote_the_fix() {
     card.operations.push("Turn `amount >= 100` into something else.".to_owned());
     let caught = words(&rewriter::skill_md(&card), None, &crate::support::answer());
     row("L10", "a card with the fix in it", "it says `amount >= 100`", &caught);
-    assert!(HIDDEN.contains("get half off") || HIDDEN.contains("gets half off"));
 }

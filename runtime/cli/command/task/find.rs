@@ -1,6 +1,6 @@
 //! Finds tasks: in files, and among what builds made.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use serde_json::Value;
 use sswe_cache::{Digest, Store};
@@ -31,7 +31,7 @@ impl Found {
 /// Finds the task that an id means: the beginning of its digest, or of its face's.
 pub(super) fn by_id(store: &Store, id: &str) -> Result<Found, Failure> {
     let fits = |digest: &Digest| id.len() >= 4 && digest.to_string().starts_with(id);
-    let mut seen: BTreeMap<String, ()> = BTreeMap::new();
+    let mut seen: BTreeSet<String> = BTreeSet::new();
     let runs = store.runs(BUILDS).map_err(|error| store::failure(&error))?;
     for run in runs {
         // A run that kept no plan, or whose log is gone, tells nothing.
@@ -45,7 +45,7 @@ pub(super) fn by_id(store: &Store, id: &str) -> Result<Found, Failure> {
                 _ => continue,
             };
             for entry in reader.entries(&stage.name, port) {
-                if seen.insert(entry.digest.to_string(), ()).is_some() {
+                if !seen.insert(entry.digest.to_string()) {
                     continue;
                 }
                 let Ok(task) = reader.read::<Task>(&entry.digest) else { continue };
@@ -65,7 +65,7 @@ pub(super) fn by_id(store: &Store, id: &str) -> Result<Found, Failure> {
     if id.len() < 4 {
         return Err(failure.hint("at least four digits of an id are needed; `sswe show tasks` lists them"));
     }
-    let near = nearest(id, seen.keys().filter_map(|known| known.get(..id.len())));
+    let near = nearest(id, seen.iter().filter_map(|known| known.get(..id.len())));
     Err(match (near, seen.len()) {
         (Some(near), _) => failure.hint(format!("did you mean `{near}`?")),
         (None, 0) => failure.hint("no build made tasks yet: `sswe build`"),
@@ -137,7 +137,7 @@ pub(super) fn fetch(store: &Store) -> Arc<Fetch> {
     Arc::new(Fetch::new(store.path(), Path::new("."), "the lock file", false))
 }
 
-/// Tells a person which files were not looked at.
+/// Tells a person something beside the result.
 pub(super) fn note(text: &str) {
     style::say(format_args!("{}", style::dim(text)));
 }
