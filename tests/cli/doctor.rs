@@ -74,7 +74,9 @@ fn looking_changes_nothing() {
         let folders = [folder.path(""), folder.path(".sswe"), folder.path(".sswe/store")];
         let entries = folders.iter().flat_map(|path| fs::read_dir(path).unwrap().flatten());
         let mut all: Vec<_> = entries
-            .map(|entry| (entry.path(), entry.metadata().unwrap().len(), entry.metadata().unwrap().modified().unwrap()))
+            .map(|entry| {
+                (entry.path(), entry.metadata().unwrap().len(), entry.metadata().unwrap().modified().unwrap())
+            })
             .collect();
         all.sort();
         all
@@ -94,7 +96,8 @@ fn what_is_missing_is_told_with_its_remedy() {
     assert!(of(&told, "programs", "Python")["fix"].as_str().unwrap().contains("apt-get install -y python3"));
     // No seed is a repository.
     assert_eq!(of(&told, "programs", "git")["state"], "missing");
-    let repo = Folder::with(&GOOD.replace("pypi \"toolz\" { at = \"1.0.0\" }", "repo \"a/toolz\" { at = \"v1\" }"));
+    let repo =
+        Folder::with(&GOOD.replace("pypi \"toolz\" { at = \"1.0.0\" }", "repo \"a/toolz\" { at = \"v1\" }"));
     let run = doctor(&repo, &[("PATH", &folder.path("empty").display().to_string())]).exits(1);
     assert_eq!(of(&self::told(&run), "programs", "git")["state"], "broken");
     folder.sswe("doctor none.sswe").exits(1).prints("").mentions(&["none.sswe"]);
@@ -155,7 +158,8 @@ fn an_engine_is_needed_where_a_file_names_it() {
     assert!(of(&told, "docker", "engine")["found"].as_str().unwrap().contains("1.2.3"));
     assert_eq!(of(&told, "docker", "storage")["state"], "limited");
     assert!(of(&told, "docker", "control groups")["found"].as_str().unwrap().contains("held to their pids"));
-    for (name, answer) in [("other", "hello"), ("broken", "HTTP/1.0 500 No\r\n\r\n"), ("text", "HTTP/1.0 200 OK\r\n\r\nhi")]
+    for (name, answer) in
+        [("other", "hello"), ("broken", "HTTP/1.0 500 No\r\n\r\n"), ("text", "HTTP/1.0 200 OK\r\n\r\nhi")]
     {
         assert_eq!(state(&asks, &engine(&folder, name, answer)).0, "broken", "{name}");
     }
@@ -163,7 +167,7 @@ fn an_engine_is_needed_where_a_file_names_it() {
 
 #[test]
 fn a_store_or_lock_that_cannot_be_used_is_told() {
-    let folder = Folder::with(GOOD).and("a.lock", "sswe lock 1\npython 3.0.1 0000\n");
+    let folder = Folder::with(GOOD).and("a.lock", "sswe lock 1\npython 3.0.1 library:0000\n");
     folder.write(".sswe/store/index.sqlite", "this is no database, and never was one");
     let told = told(&doctor(&folder, &[]).exits(1));
     assert_eq!(of(&told, "store", "store")["state"], "broken");
@@ -177,7 +181,7 @@ fn a_store_or_lock_that_cannot_be_used_is_told() {
 #[test]
 fn another_python_than_the_locks_is_told() {
     let digest = "0".repeat(64);
-    let folder = Folder::with(GOOD).and("a.lock", format!("sswe lock 1\npython 3.0.1 {digest}\n"));
+    let folder = Folder::with(GOOD).and("a.lock", format!("sswe lock 1\npython 3.0.1 library:{digest}\n"));
     let lock = of(&told(&doctor(&folder, &[])), "programs", "lock").clone();
     assert_eq!((&lock["state"], &lock["fix"]), (&"limited".into(), &"sswe lock --update python".into()));
     assert!(lock["found"].as_str().unwrap().contains("3.0.1"), "{lock}");

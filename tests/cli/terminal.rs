@@ -112,8 +112,20 @@ fn help_and_version() {
     let run = folder.sswe("--version").exits(0).says("");
     assert_eq!(run.out, format!("sswe {}\n", env!("CARGO_PKG_VERSION")));
     folder.sswe("--help").exits(0).holds(&["check", "plan", "explain", "Usage: sswe"]);
-    let commands =
-        ["init", "check", "fmt", "fix", "show", "plan", "graph", "explain", "schema", "doctor", "completions", "man"];
+    let commands = [
+        "init",
+        "check",
+        "fmt",
+        "fix",
+        "show",
+        "plan",
+        "graph",
+        "explain",
+        "schema",
+        "doctor",
+        "completions",
+        "man",
+    ];
     for command in commands {
         folder.sswe(&format!("{command} --help")).exits(0).holds(&[&format!("Usage: sswe {command}")]);
     }

@@ -1,6 +1,10 @@
 //! Tests of the harness with real suites in real sandboxes, friendly and hostile.
 
-#![expect(clippy::unwrap_used, reason = "a test fails, or says what it needs")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails, or says what it needs; and a table is printed for who asks for it"
+)]
 
 mod docker;
 mod escapes;

@@ -34,8 +34,10 @@ pub(super) fn ask(wants: &Wants) -> Vec<Finding> {
         }
     };
     let text = |name: &str| about[name].as_str().unwrap_or("unknown").to_owned();
-    let mut found =
-        vec![Finding::works("engine", format!("version {} at `{}`", text("ServerVersion"), socket.display()))];
+    let mut found = vec![Finding::works(
+        "engine",
+        format!("version {} at `{}`", text("ServerVersion"), socket.display()),
+    )];
     found.push(storage(&text("Driver"), &text("DockerRootDir"), &about));
     found.push(groups(&about));
     found

@@ -74,7 +74,12 @@ pub(super) fn ask_kernel(_: &Wants) -> Vec<Finding> {
     let version = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
     found.push(match version {
         (5, 12..) | (6.., _) => Finding::works("Linux", release),
-        _ => Finding::not("Linux", State::Broken, format!("{release}: sandboxes need 5.12"), "apt-get dist-upgrade"),
+        _ => Finding::not(
+            "Linux",
+            State::Broken,
+            format!("{release}: sandboxes need 5.12"),
+            "apt-get dist-upgrade",
+        ),
     });
     let is_closed = |path: &str, closed: u64| number(path) == Some(closed);
     // SAFETY of the order: what closes the door comes before how many may go through it.
@@ -83,7 +88,12 @@ pub(super) fn ask_kernel(_: &Wants) -> Vec<Finding> {
         Finding::not("user namespaces", State::Broken, "only root may make them", fix)
     } else if is_closed("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", 1) && !is_root() {
         let fix = "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0";
-        Finding::not("user namespaces", State::Broken, "AppArmor takes the rights from whoever makes one", fix)
+        Finding::not(
+            "user namespaces",
+            State::Broken,
+            "AppArmor takes the rights from whoever makes one",
+            fix,
+        )
     } else {
         match number("/proc/sys/user/max_user_namespaces") {
             Some(most @ 0..64) => Finding::not(
@@ -93,13 +103,20 @@ pub(super) fn ask_kernel(_: &Wants) -> Vec<Finding> {
                 "sudo sysctl -w user.max_user_namespaces=10000",
             ),
             Some(most) => Finding::works("user namespaces", format!("{most} may be made")),
-            None => Finding::not("user namespaces", State::Broken, "the kernel has none", "boot one with CONFIG_USER_NS"),
+            None => Finding::not(
+                "user namespaces",
+                State::Broken,
+                "the kernel has none",
+                "boot one with CONFIG_USER_NS",
+            ),
         }
     });
     let actions = read("/proc/sys/kernel/seccomp/actions_avail").unwrap_or_default();
     found.push(match actions.contains("errno") {
         true => Finding::works("filters", "seccomp"),
-        false => Finding::not("filters", State::Broken, "no seccomp", "boot a kernel with CONFIG_SECCOMP_FILTER"),
+        false => {
+            Finding::not("filters", State::Broken, "no seccomp", "boot a kernel with CONFIG_SECCOMP_FILTER")
+        }
     });
     let limit = |name: &str| {
         let text = read("/proc/self/limits")?;
@@ -115,7 +132,8 @@ pub(super) fn ask_kernel(_: &Wants) -> Vec<Finding> {
         });
     };
     at_least("open files", limit("Max open files"), 1024, "ulimit -n 4096");
-    let pids = [number("/proc/sys/kernel/pid_max"), number("/proc/sys/kernel/threads-max"), limit("Max processes")];
+    let pids =
+        [number("/proc/sys/kernel/pid_max"), number("/proc/sys/kernel/threads-max"), limit("Max processes")];
     at_least("processes", pids.into_iter().flatten().min(), 4096, "ulimit -u 16384");
     at_least(
         "watched files",
@@ -154,7 +172,9 @@ pub(super) fn ask_store(_: &Wants) -> Vec<Finding> {
     let list = |pids: &[u32]| pids.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
     found.push(match (seen.held_by, &seen.builds[..]) {
         (Some(0), _) => Finding::works("lock", "another process works on the whole store: others wait"),
-        (Some(pid), _) => Finding::works("lock", format!("process {pid} works on the whole store: others wait")),
+        (Some(pid), _) => {
+            Finding::works("lock", format!("process {pid} works on the whole store: others wait"))
+        }
         (None, []) => Finding::works("lock", "free"),
         (None, builds) => Finding::works("lock", format!("free; builds run: process {}", list(builds))),
     });
@@ -165,7 +185,9 @@ fn fix_of(error: &sswe_cache::Error, path: &Path) -> String {
     use sswe_cache::Error;
     match error {
         Error::Corrupt { .. } => "sswe cache verify --repair".to_owned(),
-        Error::Newer { .. } | Error::Foreign { .. } => "name another folder: sswe --store DIR build".to_owned(),
+        Error::Newer { .. } | Error::Foreign { .. } => {
+            "name another folder: sswe --store DIR build".to_owned()
+        }
         _ => format!("ls -ld {}", path.display()),
     }
 }

@@ -47,14 +47,21 @@ fn python(wants: &Wants) -> Vec<Finding> {
     let short: String = digest.chars().take(12).collect();
     found.push(Finding::works("Python", format!("{} at `{place}`, library {short}", python.version)));
     found.push(runtime.block_on(inside(&python)));
-    found.extend(wants.unread.iter().map(|why| {
-        Finding::not("lock", State::Broken, why.clone(), "remove it and run `sswe lock`")
-    }));
+    found.extend(
+        wants
+            .unread
+            .iter()
+            .map(|why| Finding::not("lock", State::Broken, why.clone(), "remove it and run `sswe lock`")),
+    );
     if let Some((pin, lock)) = &wants.python {
         found.push(match (pin.version == python.version, pin.library == digest) {
             (true, true) => Finding::works("lock", format!("{lock} pins this Python")),
             (is_equal, _) => {
-                let what = if is_equal { "another library of".to_owned() } else { format!("{} and not", pin.version) };
+                let what = if is_equal {
+                    "another library of".to_owned()
+                } else {
+                    format!("{} and not", pin.version)
+                };
                 let found = format!("{lock} pins {what} {}: what must run asks for that one", python.version);
                 Finding::not("lock", State::Limited, found, "sswe lock --update python")
             }
@@ -66,14 +73,21 @@ fn python(wants: &Wants) -> Vec<Finding> {
 /// Starts the interpreter where tests will.
 async fn inside(python: &Python) -> Finding {
     let action = Action {
-        argv: vec![python.program.display().to_string(), "-sS".to_owned(), "-c".to_owned(), "import json".to_owned()],
+        argv: vec![
+            python.program.display().to_string(),
+            "-sS".to_owned(),
+            "-c".to_owned(),
+            "import json".to_owned(),
+        ],
         readable: python.readable.clone(),
         limits: Limits { wall: MOMENT, cpu: MOMENT, ..Limits::default() },
         ..Action::default()
     };
     let name = "in a sandbox";
     match tokio::time::timeout(2 * MOMENT, Native.run(action)).await {
-        Ok(Ok(outcome)) if outcome.exit == Exit::Code(0) => Finding::works(name, "it starts, and finds its library"),
+        Ok(Ok(outcome)) if outcome.exit == Exit::Code(0) => {
+            Finding::works(name, "it starts, and finds its library")
+        }
         Ok(Ok(outcome)) => {
             let errors = String::from_utf8_lossy(&outcome.stderr).into_owned();
             let last = errors.lines().next_back().unwrap_or("it said nothing").to_owned();
@@ -101,7 +115,10 @@ pub(super) fn ask_gpu(_: &Wants) -> Vec<Finding> {
             .map(|card| {
                 let (major, minor) = card.architecture;
                 let memory = size(card.memory as u64);
-                Finding::works("device", format!("{}: {}, sm_{major}{minor}, {memory}", card.ordinal, card.name))
+                Finding::works(
+                    "device",
+                    format!("{}: {}, sm_{major}{minor}, {memory}", card.ordinal, card.name),
+                )
             })
             .collect(),
         Err(error) => vec![missing("device", &error)],

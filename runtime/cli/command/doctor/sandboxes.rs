@@ -79,13 +79,17 @@ async fn native() -> Result<Ran, (String, String)> {
         let ran = tokio::time::timeout(2 * MOMENT, Native.run(action)).await;
         fastest = fastest.min(begun.elapsed());
         status = match ran {
-            Ok(Ok(Outcome { exit: Exit::Code(0), stdout, .. })) => String::from_utf8_lossy(&stdout).into_owned(),
+            Ok(Ok(Outcome { exit: Exit::Code(0), stdout, .. })) => {
+                String::from_utf8_lossy(&stdout).into_owned()
+            }
             // Inside of a container that hides parts of it, there is no `/proc`.
             Ok(Ok(Outcome { exit: Exit::Code(_), .. })) => {
                 let why = "a program ran, but does not see its own processes: crashes tell less, and loops end later";
                 return Err((why.to_owned(), CONTAINER.to_owned()));
             }
-            Ok(Ok(outcome)) => return Err((format!("a program ended with {:?}", outcome.exit), REPORT.to_owned())),
+            Ok(Ok(outcome)) => {
+                return Err((format!("a program ended with {:?}", outcome.exit), REPORT.to_owned()));
+            }
             Ok(Err(Error::Forbidden { step, source, fix })) => {
                 return Err((format!("this machine does not allow it: {step}: {source}"), fix.to_owned()));
             }
@@ -97,4 +101,5 @@ async fn native() -> Result<Ran, (String, String)> {
 }
 
 const REPORT: &str = "please report it, with the output of `uname -r`";
-const CONTAINER: &str = "docker run --security-opt systempaths=unconfined --security-opt seccomp=unconfined ...";
+const CONTAINER: &str =
+    "docker run --security-opt systempaths=unconfined --security-opt seccomp=unconfined ...";

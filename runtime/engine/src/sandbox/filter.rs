@@ -183,7 +183,7 @@ pub(super) fn instructions() -> Vec<sock_filter> {
     on(libc::SYS_ioctl, [argument(1)].into_iter().chain(terminals).chain([allow]).collect());
     // A limit of one byte keeps the kernel from handing what crashed to a program of the host. Who asks
     // for none, as programs do that expect to crash, is told that it is so.
-    let cores = libc::RLIMIT_CORE as u32;
+    let cores = libc::RLIMIT_CORE;
     on(libc::SYS_setrlimit, vec![argument(0), equal(cores, 0, 1), errno(0), allow]);
     // To ask what the limit is gives no new one.
     let asks = [load(32), equal(0, 0, 2), load(36), equal(0, 1, 0)];

@@ -5,7 +5,9 @@
 //! Without one, the limits of each process and the looking remain.
 
 use std::{
-    fs, io,
+    fs::{self, File},
+    io,
+    os::fd::AsRawFd,
     path::{Path, PathBuf},
     sync::{
         LazyLock,
@@ -75,6 +77,8 @@ const PERIOD: u64 = 100_000;
 #[derive(Debug)]
 pub(super) struct Group {
     folders: Vec<PathBuf>,
+    /// Of split hierarchies: where a process enters that moves itself, for which nothing has to wait.
+    doors: Vec<File>,
     memory: Option<PathBuf>,
 }
 
@@ -90,13 +94,16 @@ impl Group {
     fn make(home: &Home, most: &Most) -> io::Result<Group> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("{NAME}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let mut group = Group { folders: Vec::new(), memory: None };
+        let mut group = Group { folders: Vec::new(), doors: Vec::new(), memory: None };
         for (place, controllers) in &home.places {
             let folder = place.join(&name);
             fs::create_dir(&folder)?;
             group.folders.push(folder.clone());
             let set = |file: &str, most: &str| fs::write(folder.join(file), most);
             let (memory, pids) = (&*most.memory.to_string(), &*most.pids.to_string());
+            if !home.is_unified {
+                group.doors.push(File::options().write(true).open(folder.join("tasks"))?);
+            }
             for controller in controllers {
                 match (*controller, home.is_unified) {
                     ("memory", true) => {
@@ -122,8 +129,17 @@ impl Group {
         Ok(group)
     }
 
-    /// Puts a process that has not begun yet, and all that it will start, under the limits.
+    /// Returns where a process enters by writing that it is the one.
+    pub(super) fn doors(&self) -> Vec<i32> {
+        self.doors.iter().map(AsRawFd::as_raw_fd).collect()
+    }
+
+    /// Puts a process that has not begun yet, and all that it will start, under the limits, unless it
+    /// enters by itself.
     pub(super) fn add(&self, pid: i32) -> io::Result<()> {
+        if !self.doors.is_empty() {
+            return Ok(());
+        }
         self.folders.iter().try_for_each(|folder| fs::write(folder.join("cgroup.procs"), pid.to_string()))
     }
 
@@ -297,6 +313,29 @@ mod tests {
         assert_eq!(said, ("1073741824".to_owned(), "7".to_owned(), Some(top.join("user/app"))));
         assert_eq!(killed, 2);
         assert!(none.places.is_empty() && none.why.contains("memory"), "{none:?}");
+    }
+
+    /// The kernel itself ends what takes too much, where it lets us ask for that.
+    #[test]
+    fn what_takes_too_much_together_is_ended() {
+        let most = Most { memory: 48 << 20, pids: 8, cpus: Some(1) };
+        let Some(group) = Group::new(&most).filter(|group| group.memory.is_some()) else {
+            eprintln!("skipped: {:?}", groups());
+            return;
+        };
+        let folders = group.folders.clone();
+        // It keeps all that it reads before it says the last of it.
+        let script = "read line; head -c 200000000 /dev/zero | tail -c 190000000 | wc -c";
+        let mut shell = std::process::Command::new("sh");
+        let mut child = shell.args(["-c", script]).stdin(std::process::Stdio::piped()).spawn().unwrap();
+        for folder in &folders {
+            fs::write(folder.join("cgroup.procs"), child.id().to_string()).unwrap();
+        }
+        io::Write::write_all(&mut child.stdin.take().unwrap(), b"go\n").unwrap();
+        child.wait().unwrap();
+        assert!(group.killed() > 0);
+        drop(group);
+        assert!(folders.iter().all(|folder| !folder.exists()), "{folders:?}");
     }
 
     #[test]

@@ -20,19 +20,15 @@ pub const WORK: &str = "/work";
 pub const NOTHING: &str = "/.nothing";
 
 /// What the kernel tells everybody of the machine as a whole, and no suite has to know: how it was
-/// started, whose keys it keeps, when somebody types.
+/// started, whose keys it keeps, when somebody types. No more than that: each is a mount of every verdict.
 const HIDDEN: &[&str] = &[
-    "/proc/acpi",
     "/proc/asound",
     "/proc/cmdline",
     "/proc/interrupts",
-    "/proc/kallsyms",
     "/proc/kcore",
-    "/proc/key-users",
     "/proc/keys",
     "/proc/kmsg",
     "/proc/latency_stats",
-    "/proc/modules",
     "/proc/sched_debug",
     "/proc/scsi",
     "/proc/sysrq-trigger",

@@ -287,6 +287,7 @@ async fn begin(make: Make<'_>, control: Option<i32>) -> Result<Body, Error> {
             sync: theirs.as_raw_fd(),
             parent: ours.as_raw_fd(),
             network: make.view.network,
+            doors: make.group.as_ref().map(Group::doors).unwrap_or_default(),
         }
     };
     let Child { pid, process } = spawn::spawn(prepared).await?;

@@ -580,7 +580,7 @@ def read_what_the_kernel_tells(facts):
     """files of /proc that are shown empty"""
     # What is not there, or not to be read, tells nothing either.
     return first(lambda path: (os.listdir if os.path.isdir(path) else read)(path),
-                 ["/proc/keys", "/proc/key-users", "/proc/cmdline", "/proc/kallsyms", "/proc/interrupts", "/proc/acpi",
+                 ["/proc/keys", "/proc/cmdline", "/proc/interrupts", "/proc/scsi", "/proc/asound", "/proc/sched_debug",
                   "/proc/kcore", "/proc/kmsg", "/proc/timer_list", "/sys/kernel", "/sys/class", "/sys/fs/cgroup"])
 
 

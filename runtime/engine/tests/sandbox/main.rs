@@ -1,6 +1,10 @@
 //! Tests of the native sandbox with real programs, friendly and hostile.
 
-#![expect(clippy::unwrap_used, reason = "a test fails, or says what it needs")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails, or says what it needs; and a table is printed for who asks for it"
+)]
 
 mod escapes;
 mod prey;
@@ -14,7 +18,7 @@ use std::{
 #[cfg(feature = "docker")]
 mod docker;
 
-use sswe_engine::sandbox::{Action, Error, Exit, Input, Limits, Native, Outcome, Sandbox, Stop};
+use sswe_engine::sandbox::{Action, Error, Exit, Input, Limits, Native, Outcome, Sandbox, Stop, groups};
 
 fn shell(text: &str) -> Action {
     let limits = Limits {
@@ -126,6 +130,21 @@ async fn a_bomb_of_processes_stays_inside() {
     let (_, outcome) = stopped("bomb() { bomb | bomb & }; bomb; sleep 0.5; echo end", |_| ()).await;
     assert_ne!(outcome.exit, Exit::Code(-1));
     assert_eq!(stdout("echo fine").await, "fine\n");
+}
+
+#[tokio::test]
+async fn it_is_in_a_group_where_that_is_possible() {
+    match groups() {
+        Ok(kept) => {
+            let shown = stdout("cat /proc/self/cgroup").await;
+            assert_eq!(
+                shown.matches("/sswe-").count(),
+                if shown.contains("0::/sswe-") { 1 } else { kept.len() },
+                "{shown}"
+            );
+        }
+        Err(why) => eprintln!("skipped: {why}"),
+    }
 }
 
 #[tokio::test]
