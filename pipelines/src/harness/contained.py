@@ -15,6 +15,7 @@ import isolate
 USER = 1000
 WRITABLE = (isolate.WORK, "/tmp")
 QUEUES = "/dev/mqueue"
+HIDDEN = isolate.CACHE + "/.hidden"
 SHARED = ("/proc/sysvipc/shm", "/proc/sysvipc/sem", "/proc/sysvipc/msg")
 DUMPABLE, SUBREAPER = 4, 36
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -39,6 +40,7 @@ class Ground:
         os.chmod(os.path.dirname(isolate.BASE), 0o700)
         self.cached = [os.path.join(folder, name)
                        for folder, _, names in os.walk(isolate.CACHE) for name in names]
+        os.mkdir(HIDDEN, 0o700)
         self.network = Loopback()
         self.sizes = [sizes(folder) for folder in WRITABLE]
 
@@ -66,7 +68,7 @@ class Ground:
             about.write("1000")
         request = isolate.receive(file)
         base = os.open(isolate.BASE, os.O_PATH | os.O_CLOEXEC)
-        hide([*request["changed"], *request["deleted"]])
+        self.hide([*request["changed"], *request["deleted"]])
         for capability in (6, 7, 8):
             isolate.check(isolate.libc.prctl(24, capability, 0, 0, 0), "drop a capability")
         os.setgroups([])
@@ -91,6 +93,16 @@ class Ground:
         isolate.install(filter_program)
         return request
 
+    def hide(self, changed):
+        """Leaves nothing in the compiled forms of changed files: they hold the text that was changed."""
+        for path in changed:
+            if path.endswith(".py"):
+                isolate.forget(isolate.WORK + "/" + path)
+                name = isolate.cached(isolate.CACHE, path)
+                if name in self.cached:
+                    os.rename(name, "%s/%d" % (HIDDEN, self.cached.index(name)))
+                    os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644))
+
     def tidy(self):
         """Ends and empties all that a verdict has left; returns whether nothing of it is there any more."""
         signal.alarm(PATIENCE)
@@ -99,9 +111,8 @@ class Ground:
                 end_all()
                 for folder in WRITABLE:
                     empty(folder)
-            for path in self.cached:
-                if not os.stat(path).st_mode & 0o777:
-                    os.chmod(path, 0o644)
+            for number in os.listdir(HIDDEN):
+                os.rename("%s/%s" % (HIDDEN, number), self.cached[int(number)])
             if os.path.isdir(QUEUES):
                 for name in os.listdir(QUEUES):
                     os.unlink(os.path.join(QUEUES, name))
@@ -123,17 +134,6 @@ class as_user:
 
     def __exit__(self, *_):
         os.seteuid(0)
-
-
-def hide(paths):
-    """Hides compiled forms of changed files: they hold the text that was changed."""
-    for path in paths:
-        if path.endswith(".py"):
-            isolate.forget(isolate.WORK + "/" + path)
-            try:
-                os.chmod(isolate.cached(isolate.CACHE, path), 0)
-            except FileNotFoundError:
-                pass
 
 
 def end_all():

@@ -76,7 +76,10 @@ async fn exits_and_crashes_leave_the_rest_missing() {
     each(&[
         ("import os\ndef work():\n    os._exit(0)\n", rest),
         ("import ctypes\ndef work():\n    ctypes.string_at(0)\n", rest),
-        ("import os, signal\ndef work():\n    os.kill(os.getppid(), 9)\n    return 1\n", b(Status::Passed)),
+        (
+            "import os\ndef work():\n    try:\n        os.kill(os.getppid(), 9)\n    except OSError:\n        pass\n    return 1\n",
+            b(Status::Passed),
+        ),
         ("import os\nos._exit(0)\n", [Status::Missing; 3]),
         ("import sys\nsys.exit(0)\n", ALL_ERROR),
         ("def work(:\n", ALL_ERROR),
