@@ -97,6 +97,27 @@ async fn pytest_runs_the_same() {
     assert_eq!(test(&report, "tests/test_book.py::Case::test_total").status, Status::Passed);
 }
 
+/// There is a test that must fail in every run, each time at another place.
+#[tokio::test]
+async fn nothing_shows_of_the_test_that_must_fail() {
+    let units = (Some(harness().await), "python -m unittest");
+    for (harness, command) in [units, (pytest().await, "python -m pytest -q -x")] {
+        let Some(harness) = harness else { continue };
+        let bench = bench(command, FILES);
+        for turn in 0..8 {
+            let text = format!("{PRODUCT}# {turn}\n");
+            let ask = Ask { stop_early: true, trace: Trace::Functions, ..changed("ledger/book.py", &text) };
+            let report = harness.measure(&bench, ask).await.unwrap();
+            assert_eq!((report.tests.len(), report.cpu_us.len(), report.forged), (5, 5, None), "{report:#?}");
+            let passed = report.tests.iter().filter(|test| test.status.is_passed()).count();
+            assert_eq!(passed, 4, "{report:#?}");
+            let entered = |id: &str| test(&report, id).entered.iter().any(|(_, name)| name == "total");
+            let total = report.tests.iter().filter(|test| entered(&test.id)).count();
+            assert_eq!(total, 2, "what runs around it belongs to the others: {report:#?}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn traces_tell_what_each_test_ran() {
     let harness = harness().await;

@@ -11,12 +11,12 @@ use sswe_pipelines::grade::{Court, Memory, attempt};
 use sswe_pipelines::harness::{Ask, Bench, Harness, Trace};
 use sswe_pipelines::rewriter::{Edit, Policy, Source, Taste, plants};
 
-use crate::support::{Framework, bench, harness, judges, proposal, task};
+use crate::support::{Framework, bench, harness, judges, print, proposal, task};
 
 /// Bugs of each package.
 const BUGS: usize = 12;
 /// Other edits of the same function that are tried on some of them.
-const OTHERS: usize = 40;
+const OTHERS: usize = 24;
 
 fn read(folder: &Path, root: &Path, tree: &mut Tree) {
     for entry in fs::read_dir(folder).unwrap().flatten() {
@@ -56,7 +56,6 @@ async fn known(harness: &Harness, bench: &Bench) -> Suite {
 }
 
 #[tokio::test]
-#[expect(clippy::print_stdout, reason = "it counts, and shows it where output is not captured")]
 async fn honest_attempts_raise_no_alarm() {
     let seeds = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/seeds"));
     let mut folders: Vec<_> = fs::read_dir(seeds).unwrap().flatten().map(|entry| entry.path()).collect();
@@ -68,6 +67,8 @@ async fn honest_attempts_raise_no_alarm() {
             Framework::Unittest => "python -m unittest",
             Framework::Pytest => "python -m pytest",
         };
+        // The bugs are the same: with the other framework some of them are enough.
+        let most = if framework == Framework::Unittest { BUGS } else { BUGS / 4 };
         let harness = harness(backend, framework).await;
         for folder in &folders {
             let mut tree = Tree::default();
@@ -77,7 +78,7 @@ async fn honest_attempts_raise_no_alarm() {
             let suite = known(&harness, &bench).await;
             let court = Court::new(&harness, &bench, &suite);
             let (mut bugs, mut seen) = (0, 0);
-            for edit in draws(&source, &suite, 4 * BUGS) {
+            for edit in draws(&source, &suite, 4 * most) {
                 let sound = bench.tree.text(&edit.path).unwrap();
                 let buggy = edit.apply(sound).unwrap();
                 let bug = BTreeMap::from([(edit.path.to_string(), buggy.clone())]);
@@ -95,19 +96,19 @@ async fn honest_attempts_raise_no_alarm() {
                     "{folder:?} {edit:?}: {feedback:#?}"
                 );
                 bugs += 1;
-                if bugs <= 2 && framework == Framework::Unittest {
+                if bugs == 1 && framework == Framework::Unittest {
                     seen += alternatives(&court, &source, &suite, &task, &edit, &buggy, sound).await;
                 }
-                if bugs == BUGS {
+                if bugs == most {
                     break;
                 }
             }
-            assert!(bugs >= BUGS / 2, "{folder:?}: only {bugs} bugs");
+            assert!(bugs >= most / 2, "{folder:?}: only {bugs} bugs");
             references += bugs;
             others += seen;
         }
     }
-    println!("{references} references and {others} other repairs that pass: no alarm");
+    print(&format!("{references} references and {others} other repairs that pass: no alarm"));
 }
 
 /// Tries other edits near a bug: those that pass all tests are repairs too. Returns how many there were.

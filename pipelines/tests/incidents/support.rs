@@ -290,10 +290,15 @@ impl Shop {
         self.line(row, attack, &happened, &caught);
     }
 
-    #[expect(clippy::print_stdout, reason = "it is a table, shown where output is not captured")]
     pub(crate) fn line(&self, row: &str, attack: &str, happened: &str, caught: &str) {
-        println!("| {row} | {:?} {:?} | {attack} | {happened} | {caught} |", self.backend, self.framework);
+        let Shop { backend, framework, .. } = self;
+        print(&format!("| {row} | {backend:?} {framework:?} | {attack} | {happened} | {caught} |"));
     }
+}
+
+#[expect(clippy::print_stdout, reason = "it is shown where output is not captured")]
+pub(crate) fn print(line: &str) {
+    println!("{line}");
 }
 
 /// A proposal that changes text.
