@@ -2,9 +2,7 @@
 
 use sswe_engine::sandbox::{Action, Error, Native, Outcome, Running, Sandbox, Start};
 #[cfg(feature = "docker")]
-use sswe_engine::sandbox::{Docker, Frame};
-
-use crate::artifact::Limits;
+use sswe_engine::sandbox::Docker;
 
 /// What isolates the code of a suite.
 #[derive(Clone, Debug)]
@@ -18,14 +16,11 @@ pub enum Backend {
 
 impl Backend {
     /// Starts a program that stays.
-    pub(super) async fn start(&self, start: Start, limits: &Limits) -> Result<Running, Error> {
+    pub(super) async fn start(&self, start: Start) -> Result<Running, Error> {
         match self {
             Backend::Native => Native.start(start).await,
             #[cfg(feature = "docker")]
-            Backend::Docker(docker) => {
-                let Limits { cpus, memory, pids, .. } = limits;
-                docker.start(start, &Frame { cpus: *cpus, memory: *memory, pids: *pids }).await
-            }
+            Backend::Docker(docker) => docker.start(start).await,
         }
     }
 

@@ -131,7 +131,7 @@ impl Server {
             pids: bench.limits.pids,
             cpus: bench.limits.cpus,
         };
-        let running = backend.start(start, &bench.limits).await?;
+        let running = backend.start(start).await?;
         let config = Config {
             runner: match command.runner {
                 Runner::Unittest => "unittest",

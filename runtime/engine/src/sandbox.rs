@@ -18,7 +18,7 @@ use std::{collections::BTreeMap, future::Future, path::PathBuf, time::Duration};
 
 pub use channel::{Channel, MESSAGE};
 #[cfg(feature = "docker")]
-pub use docker::{Daemon, Docker, Frame, Image, Unpacked};
+pub use docker::{Daemon, Docker, Image, Unpacked};
 pub use filter::program as filter_program;
 pub use group::groups;
 pub use layout::{NOTHING, WORK, hidden};

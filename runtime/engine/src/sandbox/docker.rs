@@ -46,19 +46,18 @@ pub struct Docker {
 
 /// What a container as a whole may use.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Frame {
-    /// Processors.
-    pub cpus: u32,
+struct Frame {
+    cpus: u32,
     /// Bytes of memory, besides those of files.
-    pub memory: u64,
-    /// Processes and threads.
-    pub pids: u32,
+    memory: u64,
+    pids: u32,
 }
 
 impl Docker {
     /// Starts a program that stays, and is the first process of a container.
-    pub async fn start(&self, start: Start, frame: &Frame) -> Result<Running, Error> {
-        let Start { argv, env, fixed, scratch, readable, shown, network, files } = start;
+    pub async fn start(&self, start: Start) -> Result<Running, Error> {
+        let Start { argv, env, fixed, scratch, readable, shown, network, files, memory, pids, cpus } = start;
+        let frame = Frame { cpus, memory, pids };
         refuse_network(network)?;
         let mut folders: Vec<String> = fixed.keys().map(|path| top(path)).chain(scratch).collect();
         folders.sort();
@@ -66,7 +65,7 @@ impl Docker {
         let mut places: Vec<_> = shown.into_iter().collect();
         places.extend(readable.into_iter().map(|path| (path.display().to_string(), path)));
         let writable = [WORK, "/tmp"];
-        let shape = Shape { frame, shown: places, writable: &writable, fixed: folders, files };
+        let shape = Shape { frame: &frame, shown: places, writable: &writable, fixed: folders, files };
         let (container, control) = Container::start(&self.daemon, &self.image, &shape).await?;
         let (stderr, errors) = piped()?;
         let files: Vec<(&str, &Input)> = fixed.iter().map(|(path, input)| (path.as_str(), input)).collect();

@@ -102,7 +102,8 @@ impl Native {
         let view = view(&action, &none, &masked);
         let stdio = [stdin.as_raw_fd(), stdout.as_raw_fd(), stderr.as_raw_fd()];
         let limits = limits(&action.limits);
-        let make = Make { view: &view, argv: &action.argv, env: &action.env, stdio, limits, keeps: 0 };
+        let group = group(&action.limits);
+        let make = Make { view: &view, argv: &action.argv, env: &action.env, stdio, limits, keeps: 0, group };
         let mut body = begin(make, None).await?;
         body.over().await;
         Ok(body.ended().await?.0)
@@ -150,7 +151,12 @@ impl Running {
 
     /// Returns how many of its processes the kernel has ended because all together used up their memory.
     pub fn killed(&self) -> u64 {
-        self.body.killed()
+        match &self.kept {
+            Kept::Native(body) => body.killed(),
+            // What its memory is for is the daemon's to tell, and the looking finds what grows.
+            #[cfg(feature = "docker")]
+            Kept::Docker(_) => 0,
+        }
     }
 
     /// Returns the number of its first process on the host.
@@ -191,12 +197,7 @@ impl Sandbox for Native {
         let view = view(&action, &none, &masked);
         let stdio = [stdin.as_raw_fd(), out.as_raw_fd(), errors.as_raw_fd()];
         let limits = limits(&action.limits);
-        let Limits { memory, pids, files, .. } = action.limits;
-        let group = Group::new(&Most {
-            memory: most(memory, files.saturating_mul(2)),
-            pids: pids.saturating_add(SPARE),
-            cpus: None,
-        });
+        let group = group(&action.limits);
         let make = Make { view: &view, argv: &action.argv, env: &action.env, stdio, limits, keeps: 0, group };
         let mut body = begin(make, None).await?;
         drop((stdin, out, errors));
@@ -220,6 +221,13 @@ impl Sandbox for Native {
         let Streams { out: stdout, errors: stderr, .. } = streams;
         Ok(Outcome { exit, stdout, stderr, wall: begun.elapsed(), cpu, stopped, outputs })
     }
+}
+
+/// Makes the group of a command that runs once.
+fn group(limits: &Limits) -> Option<Group> {
+    let Limits { memory, pids, files, .. } = *limits;
+    let memory = most(memory, files.saturating_mul(2));
+    Group::new(&Most { memory, pids: pids.saturating_add(SPARE), cpus: None })
 }
 
 fn masked(action: &Action) -> Vec<&str> {
