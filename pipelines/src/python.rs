@@ -114,8 +114,11 @@ impl Python {
     }
 }
 
+/// Files of a standard library, by their paths inside of it.
+type Files = Vec<(PathBuf, Digest)>;
+
 /// Returns the digest of a standard library.
-fn digest(mut files: Vec<(PathBuf, Digest)>) -> Digest {
+fn digest(mut files: Files) -> Digest {
     files.sort();
     let mut fields = Fields::new("sswe.python.library.v1");
     for (path, digest) in files {
@@ -145,7 +148,7 @@ walk(sysconfig.get_paths()['stdlib'], b'')
 
 /// Reads what they wrote: the answer, which is a line, and the files.
 #[cfg(feature = "docker")]
-fn parts(text: &[u8]) -> Option<(&[u8], Vec<(PathBuf, Digest)>)> {
+fn parts(text: &[u8]) -> Option<(&[u8], Files)> {
     use std::os::unix::ffi::OsStrExt;
 
     let end = text.iter().position(|byte| *byte == b'\n')?;

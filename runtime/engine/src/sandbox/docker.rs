@@ -101,7 +101,9 @@ impl Sandbox for Docker {
         refuse_network(action.network)?;
         check(&action)?;
         let limits = &action.limits;
-        let frame = Frame { cpus: u32::MAX, memory: limits.memory, pids: limits.pids };
+        // One process less of ours than where a program stays, and the command itself counts.
+        let pids = limits.pids.saturating_sub(2);
+        let frame = Frame { cpus: u32::MAX, memory: limits.memory, pids };
         let shown = action.readable.iter().map(|path| (path.display().to_string(), path.clone())).collect();
         let shape =
             Shape { frame: &frame, shown, writable: &[WORK, "/tmp"], fixed: Vec::new(), files: limits.files };
