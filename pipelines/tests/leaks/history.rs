@@ -33,8 +33,8 @@ fn l01_future_commits() {
     let folder = with_history();
     folder.sh("git branch future && git checkout -q --orphan old && git add . && git commit -qm 'Broken'");
     folder.sh("git branch -D main -q");
-    let sha = folder.sh("git log --all --format=%H future -- shop/cart.py");
-    let stolen = folder.sh(&format!("git show {}:shop/cart.py", sha.lines().next().unwrap()));
+    let sha = folder.sh("git log --all --format=%H --grep='The fix'");
+    let stolen = folder.sh(&format!("git show {}:shop/cart.py", sha.trim()));
     assert_eq!(stolen, CART);
     let caught = history(folder.path(), &answer()).unwrap();
     row("L1", "future commits in .git", "`git log --all` and `git show` give the sound file", &caught);
