@@ -3,7 +3,7 @@
 use std::{
     io::{Read, Write},
     os::unix::net::UnixStream,
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use serde_json::Value;
@@ -77,7 +77,7 @@ fn socket() -> Result<PathBuf, String> {
 }
 
 /// Asks the engine something, as plainly as it goes.
-fn get(socket: &PathBuf, path: &str) -> std::io::Result<Value> {
+fn get(socket: &Path, path: &str) -> std::io::Result<Value> {
     let mut stream = UnixStream::connect(socket)?;
     stream.set_read_timeout(Some(MOMENT))?;
     stream.set_write_timeout(Some(MOMENT))?;

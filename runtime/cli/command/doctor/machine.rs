@@ -82,7 +82,7 @@ pub(super) fn ask_kernel(_: &Wants) -> Vec<Finding> {
         ),
     });
     let is_closed = |path: &str, closed: u64| number(path) == Some(closed);
-    // SAFETY of the order: what closes the door comes before how many may go through it.
+    // What closes the door comes before how many may go through it.
     found.push(if is_closed("/proc/sys/kernel/unprivileged_userns_clone", 0) && !is_root() {
         let fix = "sudo sysctl -w kernel.unprivileged_userns_clone=1";
         Finding::not("user namespaces", State::Broken, "only root may make them", fix)
