@@ -44,8 +44,8 @@ pub use learn::{
 };
 pub use plant::{Taste, plants};
 pub use policy::{Policy, PolicyError, WEIGHTS};
-pub(crate) use scene::plain_name;
 pub use quotes::{Pieces, quotes};
+pub(crate) use scene::plain_name;
 pub use scene::{Scene, Suspect, repairs};
 pub use source::{Source, is_product};
 pub use statement::{leaks, statement};

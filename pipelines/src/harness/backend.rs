@@ -1,8 +1,8 @@
 //! What isolates the code of a suite.
 
-use sswe_engine::sandbox::{Action, Error, Native, Outcome, Running, Sandbox, Start};
 #[cfg(feature = "docker")]
 use sswe_engine::sandbox::Docker;
+use sswe_engine::sandbox::{Action, Error, Native, Outcome, Running, Sandbox, Start};
 
 /// What isolates the code of a suite.
 #[derive(Clone, Debug)]
