@@ -199,8 +199,11 @@ pub fn summary(plan: &Plan, reader: Reader<'_>) -> Result<Summary, String> {
             StageKind::Evaluate => {
                 let evaluations: Vec<Evaluation> = reader.read_all(name, "evaluation")?;
                 let on = last.strip_prefix("evaluate.").unwrap_or(last).to_owned();
-                let of_base = base.entry(on.clone()).or_insert_with(|| evaluations.clone());
-                let is_base = number == 0;
+                if number == 0 {
+                    base.insert(on.clone(), evaluations.clone());
+                }
+                // Not everything is measured before the first round.
+                let of_base = base.get(&on).filter(|_| number > 0);
                 if let (Some(resolved), Some(any)) =
                     (statistics::resolved(&evaluations), statistics::resolved_by_any(&evaluations))
                 {
@@ -209,10 +212,10 @@ pub fn summary(plan: &Plan, reader: Reader<'_>) -> Result<Summary, String> {
                         tasks: evaluations.len(),
                         resolved: resolved.into(),
                         any: any.into(),
-                        gain: statistics::gain(of_base, &evaluations)
-                            .filter(|_| !is_base)
+                        gain: of_base
+                            .and_then(|base| statistics::gain(base, &evaluations))
                             .map(Interval::from),
-                        p: statistics::mcnemar(of_base, &evaluations).filter(|_| !is_base),
+                        p: of_base.and_then(|base| statistics::mcnemar(base, &evaluations)),
                     });
                 }
             }

@@ -307,14 +307,25 @@ impl<'a, 'db> Curriculum<'a, 'db> {
         self.push(draft);
     }
 
+    /// Returns what a round is measured on, and by the settings of which round. What any round is measured on,
+    /// the base is too, or nothing could be said of a gain: as the first such round.
+    fn measured(&self, round: u32) -> Vec<(EntityId, u32)> {
+        let mut found: Vec<(EntityId, u32)> = Vec::new();
+        for asked in if round == 0 { 1..=self.rounds.max(1) } else { round..=round } {
+            for id in self.benches(asked).into_iter().chain(self.exam(asked)) {
+                if !found.iter().any(|(known, _)| *known == id) {
+                    found.push((id, asked));
+                }
+            }
+        }
+        found
+    }
+
     fn evaluations(&mut self, round: u32, weights: &StageName) -> Vec<StageName> {
-        let asked = round.max(1);
-        let blocks: Vec<EntityId> = self.benches(asked).into_iter().chain(self.exam(asked)).collect();
         let mut names = Vec::new();
-        for id in blocks {
+        for (id, asked) in self.measured(round) {
             let name = format!("evaluate.{}", self.from.address(id));
             let tasks = self.task_stage(id);
-            // Round 0 is measured as round 1 will be.
             let draft = Draft::new(
                 self.from,
                 StageKind::Evaluate,

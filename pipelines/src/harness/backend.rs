@@ -18,11 +18,7 @@ impl Backend {
     /// Starts a program that stays.
     pub(super) async fn start(&self, start: Start) -> Result<Running, Error> {
         match self {
-            Backend::Native => {
-                // In namespaces each verdict sets its own.
-                let _ = limits;
-                Native.start(start).await
-            }
+            Backend::Native => Native.start(start).await,
             #[cfg(feature = "docker")]
             Backend::Docker(docker) => docker.start(start).await,
         }

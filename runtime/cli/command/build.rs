@@ -20,6 +20,7 @@ use sswe_pipelines::{
     overlap::{self, Overlap},
     summary::Reader,
 };
+use tokio::runtime::Runtime;
 
 use super::open_checked;
 use crate::{
@@ -80,16 +81,26 @@ pub(crate) fn run(args: &args::Build) -> Result<u8, Failure> {
     }
     let work = Arc::new(Pipeline::new(lock.pins, fetch.clone()));
     let (kept, built) = (Vec::new(), Vec::new());
-    let mut builder = Builder { args, compile: &compile, store: &store, work, cancel, asked, kept, built };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::file(format!("cannot start: {error}")))?;
+    let compile = &compile;
+    let mut builder = Builder { args, compile, store: &store, work, runtime, cancel, asked, kept, built };
     let code = match &args.sweep {
-        None => builder.build_all(&opened, &chosen, None)?,
-        Some(name) => builder.build_cells(&mut opened, &part, name)?,
+        None => builder.build_all(&opened, &chosen, None),
+        Some(name) => builder.build_cells(&mut opened, &part, name),
     };
-    builder.report();
+    if code.is_ok() {
+        builder.report();
+    }
+    let Builder { runtime, kept, .. } = builder;
+    // A killed item may sit in a system call; the process does not wait for it.
+    runtime.shutdown_background();
+    let code = code?;
     lock::warn(&fetch);
     if let Some(mut trace) = trace {
-        let lines: Vec<String> =
-            builder.kept.iter().filter_map(|event| serde_json::to_string(event).ok()).collect();
+        let lines: Vec<String> = kept.iter().filter_map(|event| serde_json::to_string(event).ok()).collect();
         trace
             .write_all(chrome_trace(&lines.join("\n")).as_bytes())
             .map_err(|error| Failure::file(format!("cannot write the trace: {error}")))?;
@@ -125,6 +136,8 @@ struct Builder<'a> {
     compile: &'a Compile,
     store: &'a Store,
     work: Arc<Pipeline>,
+    /// One for all runs: what is kept warm between them belongs to it.
+    runtime: Runtime,
     cancel: Cancel,
     asked: Arc<AtomicU32>,
     /// The events of all runs, one after another, for the trace.
@@ -190,11 +203,7 @@ impl Builder<'_> {
             info: self.info(opened, of, cell, &kept.to_string()),
             ..of.options(opened, self.args.jobs)
         };
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| Failure::file(format!("cannot start: {error}")))?;
-        let ran = runtime.block_on(sswe_engine::run(&of.plan, self.store, self.work.clone(), &options));
+        let ran = self.runtime.block_on(sswe_engine::run(&of.plan, self.store, self.work.clone(), &options));
         // The sender is part of the options: without it, the watching thread would not end.
         options.listener = None;
         let after = self.kept.last().map_or(0.0, |event| event.at_s);
@@ -202,8 +211,6 @@ impl Builder<'_> {
             event.at_s += after;
             event
         }));
-        // A killed item may sit in a system call; the process does not wait for it.
-        runtime.shutdown_background();
         let finished = ran.map_err(|error| request::refused(&error, opened, &of.plan))?;
         if let Some(all) = self.overlaps_of_fetched(of, &options, &record, trees) {
             overlaps = all;

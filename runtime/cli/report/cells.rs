@@ -16,9 +16,6 @@ use super::record::Record;
 use super::story::{evaluations, told};
 use crate::{Failure, store, summary::aligned};
 
-/// So many differing settings name a row; more would be no name.
-const NAMED: usize = 3;
-
 /// What the rows came to on one bench or exam.
 pub(crate) struct Table {
     pub(crate) on: String,
@@ -33,11 +30,15 @@ pub(crate) struct Row {
     pub(crate) tasks: usize,
     /// The last round that all of them measured.
     pub(crate) round: u32,
-    pub(crate) base: Estimate,
+    /// What the weights were worth before the first round, and what was gained since; none where that was
+    /// not measured.
+    pub(crate) base: Option<Estimate>,
     pub(crate) last: Estimate,
-    pub(crate) gain: Estimate,
-    pub(crate) any: (Estimate, Estimate),
-    pub(crate) any_gain: Estimate,
+    pub(crate) gain: Option<Estimate>,
+    pub(crate) any: (Option<Estimate>, Estimate),
+    pub(crate) any_gain: Option<Estimate>,
+    /// The difference of the last rounds, paired by seed and task; none in the first row.
+    pub(crate) to_first: Option<Estimate>,
     /// Tasks trained on and updates of the Solver, each for one seed on average.
     pub(crate) trained: f64,
     pub(crate) updates: f64,
@@ -88,7 +89,8 @@ pub(crate) fn compare(store: &Store, runs: Vec<(Run, Record)>) -> Result<Vec<Tab
         .flat_map(|cell| cell.measured.keys().map(|on| (!cell.record.is_bench(on), on.as_str())))
         .collect();
     let tables = blocks.into_iter().map(|(is_exam, on)| {
-        let rows = order.iter().zip(&names).filter_map(|(of, name)| row(name, on, &groups[of]));
+        let first = &groups[order[0]];
+        let rows = order.iter().zip(&names).filter_map(|(of, name)| row(name, on, &groups[of], first));
         Table { on: on.to_owned(), is_bench: !is_exam, rows: rows.collect() }
     });
     Ok(tables.filter(|table| !table.rows.is_empty()).collect())
@@ -117,35 +119,52 @@ fn cell(store: &Store, run: Run, record: Record) -> Result<Cell, Failure> {
     Ok(Cell { run: run.id.0, record, measured, trained, updates })
 }
 
-fn row(name: &str, on: &str, cells: &[&Cell]) -> Option<Row> {
+fn row(name: &str, on: &str, cells: &[&Cell], first: &[&Cell]) -> Option<Row> {
     let measured: Vec<&BTreeMap<u32, Vec<Evaluation>>> =
         cells.iter().filter_map(|cell| cell.measured.get(on)).collect();
-    // A curriculum that stopped early is where it ended.
-    let pairs: Vec<Pair<'_>> = measured
+    let ended: Vec<_> = measured.iter().filter_map(|rounds| Some((rounds, end(rounds)?))).collect();
+    let last: Vec<&[Evaluation]> = ended.iter().map(|(_, (_, last))| *last).collect();
+    let base: Vec<&[Evaluation]> =
+        ended.iter().filter_map(|(rounds, _)| Some(rounds.get(&0)?.as_slice())).collect();
+    let pairs: Vec<Pair<'_>> = match base.len() == last.len() {
+        true => base.iter().copied().zip(last.iter().copied()).collect(),
+        false => Vec::new(),
+    };
+    let is_first = first.first().zip(cells.first()).is_some_and(|(first, own)| first.run == own.run);
+    let to_first: Vec<Pair<'_>> = first
         .iter()
-        .filter_map(|rounds| {
-            let (last, after) = rounds.last_key_value()?;
-            Some((rounds.get(&0)?.as_slice(), after.as_slice())).filter(|_| *last > 0)
-        })
+        .zip(cells)
+        .filter(|_| !is_first)
+        .filter_map(|(first, own)| Some((end(first.measured.get(on)?)?.1, end(own.measured.get(on)?)?.1)))
         .collect();
-    let (base, last): (Vec<&[Evaluation]>, Vec<&[Evaluation]>) = pairs.iter().copied().unzip();
     let count = cells.len().max(1) as f64;
     Some(Row {
         name: name.to_owned(),
         runs: cells.iter().map(|cell| cell.run).collect(),
         tasks: last.first()?.len(),
-        round: measured.iter().filter_map(|rounds| rounds.keys().next_back().copied()).max()?,
-        base: statistics::resolved_over(&base)?,
+        round: ended.iter().map(|(_, (round, _))| *round).max()?,
+        base: statistics::resolved_over(&base).filter(|_| !pairs.is_empty()),
         last: statistics::resolved_over(&last)?,
-        gain: statistics::gain_over(&pairs)?,
-        any: (statistics::resolved_by_any_over(&base)?, statistics::resolved_by_any_over(&last)?),
-        any_gain: statistics::gain_by_any_over(&pairs)?,
+        gain: statistics::gain_over(&pairs),
+        any: (
+            statistics::resolved_by_any_over(&base).filter(|_| !pairs.is_empty()),
+            statistics::resolved_by_any_over(&last)?,
+        ),
+        any_gain: statistics::gain_by_any_over(&pairs),
+        to_first: statistics::gain_over(&to_first),
         trained: cells.iter().map(|cell| cell.trained as f64).sum::<f64>() / count,
         updates: cells.iter().map(|cell| cell.updates as f64).sum::<f64>() / count,
     })
 }
 
-/// Names rows by the settings in which they differ; where there is nothing to tell, by curriculum.
+/// Returns the last round that was measured, after the base: a curriculum that stopped early is where it ended.
+fn end(rounds: &BTreeMap<u32, Vec<Evaluation>>) -> Option<(u32, &[Evaluation])> {
+    let (round, last) = rounds.last_key_value()?;
+    (*round > 0).then_some((*round, last.as_slice()))
+}
+
+/// Names rows: the first by the settings in which any of them differ, the others by those in which they
+/// differ from the first. Where there is nothing to tell, by curriculum.
 fn names(records: &[&Record], groups: &[&[&Cell]]) -> Vec<String> {
     let own = |record: &Record| -> BTreeMap<String, String> {
         let prefix = format!("{}.", record.curriculum);
@@ -161,18 +180,17 @@ fn names(records: &[&Record], groups: &[&[&Cell]]) -> Vec<String> {
         let mut labels: Vec<&str> = groups[at].iter().map(|cell| cell.record.curriculum.as_str()).collect();
         labels.dedup();
         let label = labels.join(", ");
+        let value = |of: usize, path: &String| all[of].get(path).map_or("unset", String::as_str);
         let values = paths
             .iter()
-            .take(NAMED)
-            .map(|path| format!("{path} = {}", all[at].get(*path).map_or("unset", String::as_str)));
+            .filter(|path| at == 0 || value(at, path) != value(0, path))
+            .map(|path| format!("{path} = {}", value(at, path)));
         let values: Vec<String> = values.collect();
-        let more = paths.len().saturating_sub(NAMED);
-        let more = if more > 0 { format!(", {more} more") } else { String::new() };
         let is_same = records.iter().all(|record| record.curriculum == records[0].curriculum);
         match (values.is_empty(), is_same) {
             (true, _) => label,
-            (false, true) => format!("{}{more}", values.join(", ")),
-            (false, false) => format!("{label}: {}{more}", values.join(", ")),
+            (false, true) => values.join(", "),
+            (false, false) => format!("{label}: {}", values.join(", ")),
         }
     };
     (0..records.len()).map(named).collect()
@@ -192,6 +210,7 @@ pub(crate) fn text(tables: &[Table]) -> String {
                 "difference",
                 "any of k",
                 "difference",
+                "against the first row",
                 "trained",
                 "updates",
             ]
@@ -202,11 +221,12 @@ pub(crate) fn text(tables: &[Table]) -> String {
             rows.push(vec![
                 crate::live::words::one_line(&row.name),
                 row.runs.len().to_string(),
-                share(row.base),
+                row.base.map_or_else(String::new, share),
                 format!("{} r{}", share(row.last), row.round),
-                points(row.gain),
+                row.gain.map_or_else(String::new, points),
                 share(row.any.1),
-                points(row.any_gain),
+                row.any_gain.map_or_else(String::new, points),
+                row.to_first.map_or_else(String::new, points),
                 mean(row.trained),
                 mean(row.updates),
             ]);
@@ -235,8 +255,9 @@ pub(crate) fn lines(tables: &[Table]) -> String {
             let line = json!({
                 "on": table.on, "bench": table.is_bench, "cell": row.name, "runs": row.runs,
                 "seeds": row.runs.len(), "tasks": row.tasks, "round": row.round,
-                "base": of(row.base), "last": of(row.last), "gain": of(row.gain),
-                "any_base": of(row.any.0), "any_last": of(row.any.1), "any_gain": of(row.any_gain),
+                "base": row.base.map(of), "last": of(row.last), "gain": row.gain.map(of),
+                "any_base": row.any.0.map(of), "any_last": of(row.any.1), "any_gain": row.any_gain.map(of),
+                "to_first": row.to_first.map(of),
                 "trained": row.trained, "updates": row.updates,
             });
             out.push_str(&format!("{line}\n"));

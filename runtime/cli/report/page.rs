@@ -158,13 +158,14 @@ fn comparison(out: &mut String, tables: &[Table]) {
          repositories and tasks.</p>\n",
     );
     for table in tables {
-        let reach = table.rows.iter().flat_map(|row| [row.gain.low.abs(), row.gain.high.abs()]);
+        let gains = table.rows.iter().filter_map(|row| row.gain.or(row.to_first));
+        let reach = gains.flat_map(|gain| [gain.low.abs(), gain.high.abs()]);
         let reach = reach.fold(0.01, f64::max);
         let _ = writeln!(
             out,
             "<h3>{} {}</h3>\n<div class=\"scroll\"><table>\n<tr><th>cell</th><th class=\"n\">seeds</th><th class=\"n\">base</th>\
              <th class=\"n\">last round</th><th class=\"n\">difference</th><th></th><th class=\"n\">any of k, difference</th>\
-             <th class=\"n\">trained</th><th class=\"n\">updates</th></tr>",
+             <th class=\"n\">against the first row</th><th class=\"n\">trained</th><th class=\"n\">updates</th></tr>",
             if table.is_bench { "Bench" } else { "Practice exam" },
             esc(&table.on)
         );
@@ -172,14 +173,15 @@ fn comparison(out: &mut String, tables: &[Table]) {
             let _ = writeln!(
                 out,
                 "<tr><td class=\"cell\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>\
-                 <td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
+                 <td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
                 esc(&row.name),
                 row.runs.len(),
-                interval(row.base),
+                row.base.map_or_else(String::new, interval),
                 interval(row.last),
-                difference(row.gain),
-                chart::around_zero(row.gain, reach),
-                difference(row.any_gain),
+                row.gain.map_or_else(String::new, difference),
+                row.gain.or(row.to_first).map_or_else(String::new, |gain| chart::around_zero(gain, reach)),
+                row.any_gain.map_or_else(String::new, difference),
+                row.to_first.map_or_else(String::new, difference),
                 cells::mean(row.trained),
                 cells::mean(row.updates),
             );
