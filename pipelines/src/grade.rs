@@ -49,8 +49,8 @@ impl<'a> Court<'a> {
 
     async fn measure(&self, ask: Ask) -> Result<Report, Fault> {
         match self.runner {
-            Runner::Tools(tools, repo) => tools.measure(repo, ask).await,
-            Runner::Harness(harness, bench) => harness.measure(bench, ask).await.map_err(fault),
+            Runner::Tools(tools, repo) => Box::pin(tools.measure(repo, ask)).await,
+            Runner::Harness(harness, bench) => Box::pin(harness.measure(bench, ask)).await.map_err(fault),
         }
     }
 }
@@ -110,7 +110,7 @@ async fn judge(
     let mut found = Statuses::new();
     if is_reference(court, task, crossing) {
         // What undoes a bug is the tree that it was planted in, whatever the bug was.
-        found = sound(memory, court).await?;
+        found = Box::pin(sound(memory, court)).await?;
         found.retain(|id, _| first.contains(id) || rest.contains(id));
         if !found.values().all(|status| status.is_passed()) {
             found.clear();
@@ -311,6 +311,8 @@ impl Memory<'_> {
         work: impl Future<Output = Result<Vec<Artifact>, Fault>>,
     ) -> Result<T, Fault> {
         let absent = || Fault::Failed(format!("step `{}` gave no {port}", step.name));
+        // In a box: one step within another is too large for a stack.
+        let work = Box::pin(work);
         match self {
             Memory::Store(context) => {
                 let bodies = context.step(step, work).await?;

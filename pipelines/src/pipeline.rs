@@ -142,8 +142,11 @@ impl Tools {
             packages: false,
         };
         match &env.image {
-            None => self.native(env).await?.measure(&bench, ask).await.map_err(fault),
-            Some(image) => self.contained(env, image).await?.measure(&bench, ask).await.map_err(fault),
+            None => Box::pin(self.native(env).await?.measure(&bench, ask)).await.map_err(fault),
+            Some(image) => {
+                let harness = Box::pin(self.contained(env, image)).await?;
+                Box::pin(harness.measure(&bench, ask)).await.map_err(fault)
+            }
         }
     }
 

@@ -47,7 +47,7 @@ pub(crate) async fn plant(
         run = Some(statuses);
         Ok(vec![Artifact::new("task", artifact::encode(&task))])
     };
-    let bodies = context.step(&step, work).await?;
+    let bodies = context.step(&step, Box::pin(work)).await?;
     let body = bodies.get("task").map(Vec::as_slice).unwrap_or_default();
     let task: Task = artifact::decode(body).map_err(Fault::Failed)?;
     let task = Task { planted: Plant { card, group, ..task.planted }, ..task };

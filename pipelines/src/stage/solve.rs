@@ -99,7 +99,7 @@ async fn attempts(context: &Context, tools: &Tools) -> Result<(Digest, Task, Vec
         let proposal = Proposal::from([(edit.path.to_string(), Put::Text(edited))]);
         let touched = Some((&*edit.path, &*edit.function));
         let feedback: Feedback =
-            grade::attempt(Memory::Store(context), &court, &task, &proposal, touched).await?;
+            Box::pin(grade::attempt(Memory::Store(context), &court, &task, &proposal, touched)).await?;
         let outcome = judge::outcome(feedback.counts);
         let tried = Tried {
             path: edit.path.to_string(),
