@@ -102,10 +102,10 @@ fn aim(words: &[String], modules: &[&str]) -> Option<Aim> {
                 return Some(aim);
             }
         }
-        Some((name, rest)) if name == "curl" || name == "wget" => {
-            if rest.iter().any(|word| is_outside(word)) {
-                return Some(Aim::Fetch);
-            }
+        Some((name, rest))
+            if (name == "curl" || name == "wget") && rest.iter().any(|word| is_outside(word)) =>
+        {
+            return Some(Aim::Fetch);
         }
         Some((_, rest)) if installs(rest) => return Some(Aim::Fetch),
         _ => (),
