@@ -35,8 +35,12 @@ fn sound_tasks_are_told_from_others() {
 
     // One whose statement quotes the fix, and one that breaks nothing.
     let mut leaky = tasks[0]["task"].clone();
-    let before = leaky["planted"]["before"].as_str().unwrap().to_owned();
-    let said = format!("{} It should be `{before}`.", leaky["statement"].as_str().unwrap());
+    // The line as it was: a word or an operator alone gives nothing away.
+    let (path, line) =
+        (leaky["planted"]["path"].as_str().unwrap(), leaky["planted"]["line"].as_u64().unwrap());
+    let sound = site.folder.read(&format!("seeds/{}/{path}", path.split('/').next().unwrap()));
+    let sound = sound.lines().nth(line as usize - 1).unwrap().trim();
+    let said = format!("{} It should be `{sound}`.", leaky["statement"].as_str().unwrap());
     leaky["statement"] = said.into();
     site.write("leaky.json", &leaky.to_string());
     site.sswe("s", "task validate leaky.json").exits(1).holds(&["rejected", "gives the fix away", "0 of 1"]);
