@@ -65,7 +65,9 @@ impl Docker {
         let mut places: Vec<_> = shown.into_iter().collect();
         places.extend(readable.into_iter().map(|path| (path.display().to_string(), path)));
         let writable = [WORK, "/tmp"];
-        let shape = Shape { frame: &frame, shown: places, writable: &writable, fixed: folders, files };
+        let hidden = Vec::new();
+        let shape =
+            Shape { frame: &frame, shown: places, hidden, writable: &writable, fixed: folders, files };
         let (container, control) = Container::start(&self.daemon, &self.image, &shape).await?;
         let (stderr, errors) = piped()?;
         let files: Vec<(&str, &Input)> = fixed.iter().map(|(path, input)| (path.as_str(), input)).collect();
@@ -104,9 +106,11 @@ impl Sandbox for Docker {
         // One process less of ours than where a program stays, and the command itself counts.
         let pids = limits.pids.saturating_sub(2);
         let frame = Frame { cpus: u32::MAX, memory: limits.memory, pids };
-        let shown = action.readable.iter().map(|path| (path.display().to_string(), path.clone())).collect();
+        let mut shown: Vec<_> = action.shown.clone().into_iter().collect();
+        shown.extend(action.readable.iter().map(|path| (path.display().to_string(), path.clone())));
+        let (hidden, fixed) = (action.masked.clone(), Vec::new());
         let shape =
-            Shape { frame: &frame, shown, writable: &[WORK, "/tmp"], fixed: Vec::new(), files: limits.files };
+            Shape { frame: &frame, shown, hidden, writable: &[WORK, "/tmp"], fixed, files: limits.files };
         let (container, control) = Container::start(&self.daemon, &self.image, &shape).await?;
         let (stdin, feed) = fed()?;
         let (stdout, out) = piped()?;

@@ -21,7 +21,7 @@ pub const NOTHING: &str = "/.nothing";
 
 /// What the kernel tells everybody of the machine as a whole, and no suite has to know: how it was
 /// started, whose keys it keeps, when somebody types. No more than that: each is a mount of every verdict.
-const HIDDEN: &[&str] = &[
+pub(super) const HIDDEN: &[&str] = &[
     "/proc/asound",
     "/proc/cmdline",
     "/proc/interrupts",

@@ -14,7 +14,9 @@ use std::{
 };
 
 use bollard::{
-    models::{ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountType},
+    models::{
+        ContainerCreateBody, HostConfig, HostConfigCgroupnsModeEnum, HostConfigLogConfig, Mount, MountType,
+    },
     query_parameters::{
         CreateContainerOptionsBuilder, InspectContainerOptions, LogsOptionsBuilder, StartContainerOptions,
     },
@@ -25,7 +27,7 @@ use super::{
     super::{
         Channel, Error,
         channel::{high, watched},
-        layout::{WORK, c},
+        layout::{HIDDEN, WORK, c},
         spawn, watch,
     },
     Frame, Image,
@@ -53,6 +55,8 @@ pub(super) struct Shape<'a> {
     pub frame: &'a Frame,
     /// Folders of the host, by where they are seen.
     pub shown: Vec<(String, PathBuf)>,
+    /// Folders among those and the image's that are shown empty.
+    pub hidden: Vec<String>,
     /// Folders in memory that belong to the code.
     pub writable: &'a [&'a str],
     /// Folders in memory that belong to us.
@@ -235,7 +239,7 @@ fn body(
     shape: &Shape<'_>,
     meeting: &Meeting,
 ) -> Result<ContainerCreateBody, Error> {
-    let Shape { frame, shown, writable, fixed, files } = shape;
+    let Shape { frame, shown, hidden, writable, fixed, files } = shape;
     let files = (*files).max(4096);
     let mut tmpfs = HashMap::new();
     for path in *writable {
@@ -263,26 +267,20 @@ fn body(
     let cpus = std::thread::available_parallelism().map_or(1, usize::from).min(frame.cpus as usize);
     let log =
         HashMap::from([("max-size".to_owned(), "64k".to_owned()), ("max-file".to_owned(), "1".to_owned())]);
-    let masked = [
-        "/proc/acpi",
-        "/proc/asound",
-        "/proc/kcore",
-        "/proc/keys",
-        "/proc/latency_stats",
-        "/proc/sched_debug",
-        "/proc/scsi",
-        "/proc/timer_list",
-        "/proc/timer_stats",
-        "/sys",
-    ];
+    // As in namespaces: nothing of the machine as a whole, and five devices, none of which is a terminal.
+    let more = ["/proc/acpi", "/sys", "/dev/pts", "/dev/tty"];
+    let masked = HIDDEN.iter().chain(&more).map(|path| (*path).to_owned());
+    let masked: Vec<String> = masked.chain(hidden.iter().cloned()).collect();
     let own = |words: &[&str]| Some(words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
     let host = HostConfig {
         auto_remove: Some(true),
         cap_add: own(&["SETUID", "SETGID", "SETPCAP"]),
         cap_drop: own(&["ALL"]),
+        // Or its path would tell who runs it, and which container it is.
+        cgroupns_mode: Some(HostConfigCgroupnsModeEnum::PRIVATE),
         ipc_mode: Some("none".to_owned()),
         log_config: Some(HostConfigLogConfig { typ: Some("json-file".to_owned()), config: Some(log) }),
-        masked_paths: own(&masked),
+        masked_paths: Some(masked),
         memory: Some(memory as i64),
         memory_swap: Some(memory as i64),
         mounts: Some(mounts),
