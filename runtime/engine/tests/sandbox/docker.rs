@@ -3,40 +3,18 @@
 use std::{
     collections::BTreeMap,
     fs,
-    io::Write,
     path::Path,
     process::Command,
     time::{Duration, Instant},
 };
 
-use sswe_cache::Digest;
 use sswe_engine::sandbox::{Action, Daemon, Docker, Error, Exit, Input, Limits, Outcome, Sandbox, Stop};
 
-use super::shell;
+use super::{image::docker, shell};
 
-/// Returns containers of an image that has this machine's own Python.
-pub(crate) async fn docker() -> Option<Docker> {
-    let daemon = match Daemon::connect().await {
-        Ok(daemon) => daemon,
-        Err(error) => {
-            assert!(std::env::var("SSWE_TEST_DOCKER").is_err(), "{error}");
-            let text = format!("skipped: {error}\n");
-            std::io::stderr().write_all(text.as_bytes()).unwrap();
-            return None;
-        }
-    };
-    let recipe = concat!(env!("CARGO_MANIFEST_DIR"), "/../../.ci/image");
-    let parts = [recipe, "/usr/bin/python3"].map(|path| Digest::of(&fs::read(path).unwrap()).to_string());
-    let digest = Digest::of(parts.concat().as_bytes()).to_string();
-    let name = Daemon::name_of(&digest);
-    if daemon.image(&name).await.unwrap().is_none() {
-        let tar = std::env::temp_dir().join(format!("sswe-image-{}.tar", std::process::id()));
-        assert!(Command::new(recipe).arg(&tar).status().unwrap().success());
-        daemon.import(&tar, &digest).await.unwrap();
-        fs::remove_file(&tar).unwrap();
-    }
-    let image = daemon.image(&name).await.unwrap().unwrap();
-    Some(Docker { daemon, image })
+/// Returns what is asked to do what sandboxes do not.
+fn client() -> &'static str {
+    ["/usr/bin/docker", "docker"].into_iter().find(|path| Path::new(path).exists()).unwrap_or("docker")
 }
 
 async fn run(docker: &Docker, action: Action) -> Outcome {
@@ -187,11 +165,61 @@ async fn a_missing_engine_and_a_bad_image_say_what_to_do() {
     fs::remove_dir_all(&folder).unwrap();
 }
 
+/// An image for other processors is refused by what it says of itself, and one that says nothing true by what
+/// its programs are.
+#[tokio::test]
+async fn an_image_for_other_processors_is_named() {
+    let Some(docker) = docker().await else { return };
+    let (here, other, number) = match std::env::consts::ARCH {
+        "aarch64" => ("aarch64", "amd64", 0x3e),
+        here => (here, "arm64", 0xb7),
+    };
+    let folder = std::env::temp_dir().join(format!("sswe-foreign-{}", std::process::id()));
+    fs::create_dir_all(folder.join("root/usr/bin")).unwrap();
+    // The eighteenth byte says which processor a program is for.
+    let mut program = fs::read("/usr/bin/true").unwrap();
+    program[18] = number;
+    let python = folder.join("root/usr/bin/python3");
+    fs::write(&python, program).unwrap();
+    fs::set_permissions(&python, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let tar = folder.join("root.tar");
+    let packed =
+        Command::new("tar").arg("-C").arg(folder.join("root")).arg("-cf").arg(&tar).arg(".").status();
+    assert!(packed.unwrap().success());
+    let run = |args: &[&str]| {
+        let done = Command::new(client()).args(args).output().unwrap();
+        assert!(done.status.success(), "{args:?}: {done:?}");
+    };
+    let (foreign, liar) =
+        (format!("sswe-foreign:{}", std::process::id()), format!("sswe-liar:{}", std::process::id()));
+    let tar = tar.display().to_string();
+    run(&["import", "--platform", &format!("linux/{other}"), &tar, &foreign]);
+    run(&["import", &tar, &liar]);
+    let refused = docker.daemon.image(&foreign).await.map(|_| ()).unwrap_err().to_string();
+    let image = docker.daemon.image(&liar).await.unwrap().unwrap();
+    let empty = Docker { image, ..docker.clone() };
+    let failed = empty.run(shell("true")).await.map(|_| ()).unwrap_err().to_string();
+    run(&["rmi", &foreign, &liar]);
+    fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(
+        refused,
+        format!(
+            "the image `{foreign}` cannot be used: it is made for linux on {other}, and this machine is {here}; use one \
+             for the processors of this machine"
+        )
+    );
+    assert_eq!(
+        failed,
+        format!(
+            "the image `{liar}` cannot be used: it is made for other processors; use one for those of this machine"
+        )
+    );
+}
+
 #[tokio::test]
 async fn containers_of_the_dead_are_removed() {
     let Some(docker) = docker().await else { return };
-    let client = ["/usr/bin/docker", "docker"].into_iter().find(|path| Path::new(path).exists());
-    let client = client.unwrap_or("docker");
+    let client = client();
     // As a process leaves it that was killed between making a container and starting it.
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
     let make = |owner: &str| {

@@ -1,6 +1,6 @@
 //! Every attempt of `escapes.py`, through every sandbox that this machine has. Each must be in vain.
 //!
-//! `cargo test -p sswe-engine --test sandbox escapes -- --nocapture` prints the table.
+//! `cargo test --workspace --test sandbox escapes -- --nocapture` prints the table.
 
 use std::{
     path::{Path, PathBuf},
@@ -11,7 +11,7 @@ use std::{
 
 use sswe_engine::sandbox::{Action, Exit, Input, Limits, Native, Outcome, Sandbox};
 
-use crate::prey::{ESCAPES, Prey, every_attempt, tell};
+use crate::prey::{ESCAPES, Neighbour, Prey, every_attempt, tell};
 
 const FILES: u64 = 8 << 20;
 
@@ -28,40 +28,46 @@ fn limits() -> Limits {
 
 /// Makes an attempt, or several in a row, each in a run of its own.
 async fn escape(attempts: &[&str]) {
-    // Nothing may wait here later: who waits cannot tell the neighbour to begin.
-    LazyLock::force(&PYTHON);
+    static NATIVE: LazyLock<Neighbour> = LazyLock::new(|| Neighbour::in_a(|_| Native));
     let mut prey = Prey::lay_out(FILES);
-    through("native", &Native, attempts, &mut prey).await;
+    through("native", &Native, &NATIVE, &PYTHON, attempts, &mut prey).await;
+    #[cfg(feature = "docker")]
+    if let Some(docker) = crate::image::docker().await {
+        static DOCKER: LazyLock<Neighbour> =
+            LazyLock::new(|| Neighbour::in_a(|runtime| runtime.block_on(crate::image::docker()).unwrap()));
+        let python = ("python3".to_owned(), Vec::new());
+        through("docker", &docker, &DOCKER, &python, attempts, &mut prey).await;
+    }
 }
 
-async fn through(name: &str, sandbox: &impl Sandbox, attempts: &[&str], prey: &mut Prey) {
-    // Somebody else runs at the same time, and has something to hide.
-    let neighbour = sandbox.run(prey.neighbour(limits()));
-    let all = async {
-        for attempt in attempts {
-            let happened = one(sandbox, attempt, &prey.facts).await;
-            let harm = prey.harm();
-            assert!(harm.is_empty(), "{name}: {attempt}: {happened}: {harm:?}");
-            tell(name, attempt, &happened);
-        }
-    };
-    tokio::select! {
-        () = all => {}
-        outcome = neighbour => panic!("{name}: {attempts:?}: the neighbour was ended: {outcome:?}"),
+async fn through(
+    name: &str,
+    sandbox: &impl Sandbox,
+    neighbour: &Neighbour,
+    python: &Interpreter,
+    attempts: &[&str],
+    prey: &mut Prey,
+) {
+    for attempt in attempts {
+        let happened = one(sandbox, python, attempt, &prey.facts).await;
+        let harm = prey.harm();
+        assert!(harm.is_empty(), "{name}: {attempt}: {happened}: {harm:?}");
+        neighbour.is_there(&format!("{name}: {attempt}"));
+        tell(name, attempt, &happened);
     }
 }
 
 /// Makes an attempt, and returns what kept it.
-async fn one(sandbox: &impl Sandbox, attempt: &str, facts: &str) -> String {
+async fn one(sandbox: &impl Sandbox, python: &Interpreter, attempt: &str, facts: &str) -> String {
     let program = Input { bytes: ESCAPES.as_bytes().to_vec(), is_program: false };
     let action = Action {
-        argv: [&PYTHON.0, "-S", "escapes.py", attempt, facts].map(String::from).into(),
+        argv: [&python.0, "-S", "escapes.py", attempt, facts].map(String::from).into(),
         files: [("escapes.py".to_owned(), program)].into(),
         limits: Limits {
             cpu: Duration::from_secs(if attempt == "ignore_every_signal" { 1 } else { 10 }),
             ..limits()
         },
-        readable: PYTHON.1.clone(),
+        readable: python.1.clone(),
         ..Action::default()
     };
     let outcome = sandbox.run(action).await.unwrap();
@@ -86,8 +92,10 @@ fn ended(attempt: &str, outcome: &Outcome) -> String {
     }
 }
 
-/// An interpreter, and its folder where it is no part of the system.
-static PYTHON: LazyLock<(String, Vec<PathBuf>)> = LazyLock::new(|| {
+/// An interpreter, and the folders that it needs.
+type Interpreter = (String, Vec<PathBuf>);
+
+static PYTHON: LazyLock<Interpreter> = LazyLock::new(|| {
     if let Some(path) =
         ["/usr/bin/python3", "/usr/local/bin/python3"].into_iter().find(|path| Path::new(path).exists())
     {
@@ -178,6 +186,14 @@ fn outside_of_a_sandbox_they_get_what_they_want() {
 /// A link in what comes back is never followed, and a file of the system cannot be given a second name.
 #[tokio::test]
 async fn bring_back_files_of_the_host() {
+    bring_back("native", &Native).await;
+    #[cfg(feature = "docker")]
+    if let Some(docker) = crate::image::docker().await {
+        bring_back("docker", &docker).await;
+    }
+}
+
+async fn bring_back(name: &str, sandbox: &impl Sandbox) {
     let prey = Prey::lay_out(FILES);
     let facts: serde_json::Value = serde_json::from_str(&prey.facts).unwrap();
     let secret = facts["secret"].as_str().unwrap();
@@ -208,11 +224,11 @@ async fn bring_back_files_of_the_host() {
         limits: limits(),
         ..Action::default()
     };
-    let outcome = Native.run(action).await.unwrap();
-    assert_eq!(outcome.exit, Exit::Code(0), "{}", String::from_utf8_lossy(&outcome.stderr));
-    assert_eq!(outcome.outputs, Default::default());
+    let outcome = sandbox.run(action).await.unwrap();
+    assert_eq!(outcome.exit, Exit::Code(0), "{name}: {}", String::from_utf8_lossy(&outcome.stderr));
+    assert_eq!(outcome.outputs, Default::default(), "{name}");
     println!(
-        "{:15} | {:40} | {:90} | links are not followed",
-        "native", "bring back files of the host", "none came back"
+        "{:14} | {:40} | {:90} | links are not followed",
+        name, "bring back files of the host", "none came back"
     );
 }

@@ -1,4 +1,4 @@
-//! Tests of the native sandbox with real programs, friendly and hostile.
+//! Tests of the sandboxes with real programs, friendly and hostile.
 
 #![expect(
     clippy::unwrap_used,
@@ -7,6 +7,8 @@
 )]
 
 mod escapes;
+#[cfg(feature = "docker")]
+mod image;
 mod prey;
 
 use std::{

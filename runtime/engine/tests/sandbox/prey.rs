@@ -11,14 +11,19 @@ use std::{
     },
     path::PathBuf,
     process::{Child, Command, Stdio},
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, Instant},
 };
 
-use sswe_engine::sandbox::{Action, Input, Limits};
+use sswe_engine::sandbox::{Action, Input, Limits, Sandbox};
+use tokio::runtime::Runtime;
 
-/// The attempts: each is a function of this file.
-pub(crate) const ESCAPES: &str = include_str!("escapes.py");
+/// The attempts: each is a function of this program.
+pub(crate) const ESCAPES: &str =
+    concat!(include_str!("escapes.py"), "\n\n", include_str!("escapes/files.py"));
 
 /// Gives the names of all attempts that can be made anywhere to another macro.
 macro_rules! every_attempt {
@@ -113,7 +118,6 @@ const SECRET: &str = "only the host knows this";
 pub(crate) struct Prey {
     /// What attempts are told of it, as JSON.
     pub(crate) facts: String,
-    neighbour: String,
     folder: PathBuf,
     mark: String,
     victim: Child,
@@ -152,7 +156,6 @@ impl Prey {
         // Too long for anybody to wait, and no number that others use.
         let mark = format!("{}", 1_000_000_000 + u64::from(std::process::id()) * 1000 + u64::from(number));
         let victim = Command::new("sleep").arg(format!("{mark}.5")).stdin(Stdio::null()).spawn().unwrap();
-        let neighbour = format!("neighbour-{mark}");
         let home = std::env::var("HOME").unwrap_or("/root".to_owned());
         let dns = fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
         let dns: BTreeMap<&str, u32> =
@@ -160,20 +163,9 @@ impl Prey {
         let facts = serde_json::json!({
             "tcp": ports.0, "udp": ports.1, "unix": socket, "abstract": name, "addresses": addresses(),
             "dns": dns, "victim": victim.id(), "mark": mark, "secret": folder.join("secret"), "folder": folder,
-            "home": home, "neighbour": neighbour, "room": room * 4,
+            "home": home, "neighbour": held(), "room": room * 4,
         });
-        Prey { facts: facts.to_string(), neighbour, folder, mark, victim }
-    }
-
-    /// Returns what somebody else runs at the same time, who has something to hide.
-    pub(crate) fn neighbour(&self, limits: Limits) -> Action {
-        let held = Input { bytes: self.neighbour.clone().into_bytes(), is_program: false };
-        Action {
-            argv: ["sh", "-c", "cp neighbour /tmp/neighbour; exec sleep 600"].map(String::from).into(),
-            files: [("neighbour".to_owned(), held)].into(),
-            limits: Limits { wall: Duration::from_secs(600), ..limits },
-            ..Action::default()
-        }
+        Prey { facts: facts.to_string(), folder, mark, victim }
     }
 
     /// Returns what an attempt did to the host.
@@ -211,6 +203,59 @@ impl Drop for Prey {
     }
 }
 
+/// Somebody else in a sandbox of the same kind, who has something to hide and is there until this program ends.
+pub(crate) struct Neighbour {
+    mark: String,
+    /// How it ended, which it should not.
+    ended: Arc<Mutex<Option<String>>>,
+}
+
+/// What neighbours hold.
+fn held() -> String {
+    format!("neighbour-{}", std::process::id())
+}
+
+impl Neighbour {
+    /// Returns when the neighbour is there. Its life does not depend on who waits for what.
+    pub(crate) fn in_a<S: Sandbox>(make: impl FnOnce(&Runtime) -> S + Send + 'static) -> Neighbour {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let mark = format!("{}.{number}", 1_000_000_000 + u64::from(std::process::id()));
+        let text = format!("cp neighbour /tmp/neighbour; exec sleep {mark}");
+        let action = Action {
+            argv: ["sh".to_owned(), "-c".to_owned(), text].into(),
+            files: [("neighbour".to_owned(), Input { bytes: held().into_bytes(), is_program: false })].into(),
+            limits: Limits {
+                wall: Duration::from_secs(1 << 20),
+                files: 1 << 20,
+                pids: 24,
+                ..Limits::default()
+            },
+            ..Action::default()
+        };
+        let ended = Arc::new(Mutex::new(None));
+        let told = ended.clone();
+        std::thread::spawn(move || {
+            let runtime = Runtime::new().unwrap();
+            let sandbox = make(&runtime);
+            let outcome = runtime.block_on(sandbox.run(action));
+            *told.lock().unwrap() = Some(format!("{outcome:?}"));
+        });
+        let neighbour = Neighbour { mark, ended };
+        let begun = Instant::now();
+        while !asleep(&neighbour.mark) {
+            assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", neighbour.ended.lock());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        neighbour
+    }
+
+    /// Fails where the neighbour has been ended.
+    pub(crate) fn is_there(&self, who: &str) {
+        assert!(asleep(&self.mark), "{who}: the neighbour was ended: {:?}", self.ended.lock());
+    }
+}
+
 /// Returns whether a process of this machine has that argument.
 fn asleep(argument: &str) -> bool {
     let has = |path: PathBuf| {
@@ -237,5 +282,5 @@ pub(crate) fn keeper(attempt: &str) -> &'static str {
 /// Prints a line of the table.
 pub(crate) fn tell(sandbox: &str, attempt: &str, happened: &str) {
     let attempt = attempt.replace('_', " ");
-    println!("{sandbox:15} | {attempt:40} | {happened:90} | {}", keeper(&attempt.replace(' ', "_")));
+    println!("{sandbox:14} | {attempt:40} | {happened:90} | {}", keeper(&attempt.replace(' ', "_")));
 }
