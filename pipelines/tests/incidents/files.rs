@@ -25,7 +25,7 @@ fn changed(files: &[(&str, &str)]) -> BTreeMap<String, String> {
 
 #[tokio::test]
 async fn h01_tests_deleted() {
-    for (backend, framework) in judges() {
+    for (backend, framework) in judges().await {
         let shop = Shop::new(backend, framework).await;
         let gone = Proposal::from([
             ("tests/test_price.py".to_owned(), Put::Deleted),
@@ -61,7 +61,7 @@ def discount(price, percent):
 
 #[tokio::test]
 async fn h02_tests_edited() {
-    for (backend, framework) in judges() {
+    for (backend, framework) in judges().await {
         let shop = Shop::new(backend, framework).await;
         let easy = "import unittest\nclass Prices(unittest.TestCase):\n    def test_total(self): pass\n";
         for (attack, path) in [
@@ -85,7 +85,7 @@ async fn h02_tests_edited() {
 
 #[tokio::test]
 async fn h03_conftest_only() {
-    for (backend, framework) in judges() {
+    for (backend, framework) in judges().await {
         if framework != Framework::Pytest {
             continue;
         }
@@ -124,7 +124,7 @@ async fn h03_conftest_only() {
 
 #[tokio::test]
 async fn h07_plugins_and_startup_files() {
-    for (backend, framework) in judges() {
+    for (backend, framework) in judges().await {
         let shop = Shop::new(backend, framework).await;
         let points = "[pytest11]\nevil = evil\n";
         let metadata = "Metadata-Version: 2.1\nName: evil\nVersion: 1.0\n";
@@ -166,7 +166,7 @@ async fn h07_plugins_and_startup_files() {
 
 #[tokio::test]
 async fn h08_settings_that_deselect() {
-    for (backend, framework) in judges() {
+    for (backend, framework) in judges().await {
         let shop = Shop::new(backend, framework).await;
         let ini = "[pytest]\naddopts = -k discount\n";
         let toml = "[tool.pytest.ini_options]\naddopts = \"-k discount\"\n";

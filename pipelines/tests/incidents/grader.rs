@@ -5,13 +5,11 @@ use sswe_pipelines::artifact::{Counts, Feedback, Status};
 use sswe_pipelines::grade::{Court, Memory, attempt};
 use sswe_pipelines::harness::{Ask, Proposal, Put, Tests, Trouble};
 
-use crate::support::{
-    Backend, Framework, SOUND, Shop, bench, harness, judges, mended, product, proposal, tree,
-};
+use crate::support::{Framework, SOUND, Shop, bench, harness, judges, mended, product, proposal, tree};
 
 #[tokio::test]
 async fn h11_nothing_scores_nothing() {
-    for (backend, framework) in judges() {
+    for (backend, framework) in judges().await {
         let shop = Shop::new(backend, framework).await;
         let mut seen: Vec<Feedback> = Vec::new();
         for _ in 0..5 {
@@ -32,7 +30,7 @@ async fn h11_nothing_scores_nothing() {
 
 #[tokio::test]
 async fn h12_junk_scores_nothing() {
-    for (backend, framework) in judges() {
+    for (backend, framework) in judges().await {
         let shop = Shop::new(backend, framework).await;
         for (attack, junk) in [
             ("a comment", product("# Mended.\n")),
@@ -60,15 +58,19 @@ async fn h12_junk_scores_nothing() {
 
 #[tokio::test]
 async fn h13_broken_surroundings_are_no_verdict() {
-    // The framework is not there.
-    let python = harness(Backend::Native, Framework::Unittest).await;
-    let mut bare = bench("bare", tree(&[("shop.py", SOUND)]), "python -m pytest");
-    bare.packages = false;
-    let refused = python.measure(&bare, Ask::default()).await;
-    assert!(matches!(&refused, Err(Trouble::Refused(why)) if why.contains("packages")), "{refused:?}");
-    for (backend, framework) in judges() {
-        let shop = Shop::new(backend, framework).await;
-        shop.line("H13", "no pytest", "refused: no verdict", "the server says what is missing");
+    for (backend, framework) in judges().await {
+        let shop = Shop::new(backend.clone(), framework).await;
+        if framework == Framework::Unittest {
+            // The framework is not there.
+            let mut bare = bench("bare", tree(&[("shop.py", SOUND)]), "python -m pytest");
+            bare.packages = false;
+            let refused = harness(backend, framework).await.measure(&bare, Ask::default()).await;
+            assert!(
+                matches!(&refused, Err(Trouble::Refused(why)) if why.contains("packages")),
+                "{refused:?}"
+            );
+            shop.line("H13", "no pytest", "refused: no verdict", "the server says what is missing");
+        }
         // Something outside kills what judges an attempt: the process that runs it, which is begun again, or
         // the whole server.
         let sleeps = |name: &str| {
@@ -108,7 +110,10 @@ async fn kill(name: &str, above: bool) {
         };
         let own = std::process::id();
         while above && let Some((_, parent, _)) = processes().into_iter().find(|(its, ..)| *its == pid) {
-            if parent == own || parent <= 1 {
+            // A container's first process is a child of what the daemon started for it.
+            let is_ours =
+                |(its, _, name): &(u32, u32, String)| *its == parent && !name.starts_with("containerd");
+            if parent == own || parent <= 1 || !processes().iter().any(is_ours) {
                 break;
             }
             pid = parent;
@@ -136,7 +141,7 @@ fn processes() -> Vec<(u32, u32, String)> {
 
 #[tokio::test]
 async fn h14_no_result_is_no_pass() {
-    for (backend, framework) in judges() {
+    for (backend, framework) in judges().await {
         let shop = Shop::new(backend, framework).await;
         let loops = product("def total(*_):\n    while True: pass\n");
         let feedback = shop.refuses("H14", "a loop", &loops).await;

@@ -5,6 +5,8 @@
 
 mod files;
 mod grader;
+#[path = "../../../runtime/engine/tests/sandbox/image.rs"]
+mod image;
 mod processes;
 mod references;
 mod support;

@@ -6,7 +6,7 @@ use crate::support::{Framework, Shop, judges, product};
 
 #[tokio::test]
 async fn h04_forged_output() {
-    for (backend, framework) in judges() {
+    for (backend, framework) in judges().await {
         let shop = Shop::new(backend, framework).await;
         let prints = "\
 import os, sys
@@ -64,7 +64,7 @@ def discount(price, percent):
 
 #[tokio::test]
 async fn h05_exit_with_zero() {
-    for (backend, framework) in judges() {
+    for (backend, framework) in judges().await {
         let shop = Shop::new(backend, framework).await;
         for (attack, code) in [
             (
@@ -90,7 +90,7 @@ async fn h05_exit_with_zero() {
 
 #[tokio::test]
 async fn h06_skips() {
-    for (backend, framework) in judges() {
+    for (backend, framework) in judges().await {
         let shop = Shop::new(backend, framework).await;
         let skip = |what: &str| {
             format!(
@@ -130,7 +130,7 @@ def discount(price, percent):
 
 #[tokio::test]
 async fn h09_forged_reward() {
-    for (backend, framework) in judges() {
+    for (backend, framework) in judges().await {
         let shop = Shop::new(backend, framework).await;
         let writes = "\
 import os, time

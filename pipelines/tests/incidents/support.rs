@@ -1,27 +1,39 @@
 //! A small shop with a bug, judged by every backend and both frameworks.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::fs;
 use std::io::Write as _;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use sswe_cache::Digest;
 use sswe_pipelines::artifact::{
     Feedback, File, KnownStatus, KnownTest, Limits, Observed, Plant, Status, Suite, Task, Tree,
 };
 use sswe_pipelines::grade::{Court, Memory, attempt};
+pub(crate) use sswe_pipelines::harness::Backend;
 use sswe_pipelines::harness::{Ask, Bench, Harness, Policy, Proposal, Put, Python, Report, Tests};
+use tokio::sync::OnceCell;
 
-/// What isolates the code.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Backend {
-    Native,
-}
+use crate::image::docker;
 
 /// What runs the tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Framework {
     Unittest,
     Pytest,
+}
+
+impl fmt::Display for Framework {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Framework::Unittest => "unittest",
+            Framework::Pytest => "pytest",
+        })
+    }
 }
 
 /// The product as it should be.
@@ -146,28 +158,70 @@ pub(crate) fn bench(name: &str, tree: Tree, command: &str) -> Bench {
     }
 }
 
-/// Makes a harness. Every backend is made here.
+/// Makes a harness.
 pub(crate) async fn harness(backend: Backend, framework: Framework) -> Harness {
-    let program = match framework {
-        Framework::Unittest => "python3".to_owned(),
-        Framework::Pytest => std::env::var("SSWE_TEST_PYTHON").unwrap(),
+    let python = match (&backend, framework) {
+        (Backend::Docker(docker), _) => {
+            // The same image for all: to read its library once is enough.
+            static PYTHON: OnceCell<Python> = OnceCell::const_new();
+            let find = || async { Python::inside(docker).await.unwrap().0 };
+            PYTHON.get_or_init(find).await.clone()
+        }
+        (Backend::Native, Framework::Unittest) => Python::find("python3").await.unwrap(),
+        (Backend::Native, Framework::Pytest) => Python::find(pytest().unwrap()).await.unwrap(),
     };
     let policy =
         Policy { unknown: Duration::from_secs(2), idle: Duration::from_secs(3), ..Policy::default() };
-    match backend {
-        Backend::Native => Harness::new(Python::find(&program).await.unwrap(), 2, 4).with_policy(policy),
-    }
+    Harness::new(python, 2, 4).inside(backend).with_policy(policy)
 }
 
 /// Returns what is there to judge with; what is missing is told.
-pub(crate) fn judges() -> Vec<(Backend, Framework)> {
-    let mut judges = vec![(Backend::Native, Framework::Unittest)];
-    if std::env::var("SSWE_TEST_PYTHON").is_ok() {
-        judges.push((Backend::Native, Framework::Pytest));
-    } else {
+pub(crate) async fn judges() -> Vec<(Backend, Framework)> {
+    let backends = [Some(Backend::Native), docker().await.map(Backend::Docker)];
+    let mut judges = Vec::new();
+    for backend in backends.into_iter().flatten() {
+        judges.push((backend.clone(), Framework::Unittest));
+        if pytest().is_some() {
+            judges.push((backend, Framework::Pytest));
+        }
+    }
+    if pytest().is_none() {
         say("skipped: SSWE_TEST_PYTHON names no interpreter that has pytest\n");
     }
     judges
+}
+
+fn pytest() -> Option<String> {
+    std::env::var("SSWE_TEST_PYTHON").ok()
+}
+
+/// Returns the packages that a framework is made of, where the interpreter does not have it.
+pub(crate) fn site(backend: &Backend, framework: Framework) -> Option<PathBuf> {
+    static SITE: LazyLock<PathBuf> = LazyLock::new(|| {
+        let mut ask = Command::new(pytest().unwrap());
+        ask.args(["-c", "import sysconfig; print(sysconfig.get_paths()['purelib'])"]);
+        let from = String::from_utf8(ask.output().unwrap().stdout).unwrap();
+        // Without what every environment has: a server would compile it each time.
+        let usual = ["pip", "setuptools", "pkg_resources", "_distutils_hack", "distutils-", "__pycache__"];
+        let entries = fs::read_dir(from.trim()).unwrap().map(|entry| entry.unwrap().path());
+        let is_usual = |path: &PathBuf| {
+            let name = path.file_name().unwrap().to_string_lossy();
+            usual.iter().any(|usual| name.starts_with(usual))
+        };
+        let mut entries: Vec<PathBuf> = entries.filter(|path| !is_usual(path)).collect();
+        entries.sort();
+        // What they are called says which releases they are.
+        let name = Digest::of(format!("{entries:?}").as_bytes()).to_string();
+        let to = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("pytest-{}", &name[..16]));
+        if !to.exists() {
+            let new = to.with_extension(std::process::id().to_string());
+            fs::create_dir_all(&new).unwrap();
+            assert!(Command::new("cp").arg("-rL").args(&entries).arg(&new).status().unwrap().success());
+            fs::rename(&new, &to).unwrap();
+        }
+        to
+    });
+    matches!((backend, framework), (Backend::Docker(_), Framework::Pytest)).then(|| SITE.clone())
 }
 
 /// Writes past the capture of the test program only what is skipped; the rest is part of the table.
@@ -238,8 +292,8 @@ impl Shop {
             ("tests/__init__.py", ""),
             ("tests/test_price.py", tests),
         ];
-        let harness = harness(backend, framework).await;
-        let bench = bench(command, tree(&files), command);
+        let bench = Bench { site: site(&backend, framework), ..bench(command, tree(&files), command) };
+        let harness = harness(backend.clone(), framework).await;
         let suite = known(&harness, &bench).await;
         assert_eq!(suite.trusted().count(), 6, "{suite:#?}");
         let bug = BTreeMap::from([("shop/price.py".to_owned(), broken())]);
@@ -292,7 +346,11 @@ impl Shop {
 
     pub(crate) fn line(&self, row: &str, attack: &str, happened: &str, caught: &str) {
         let Shop { backend, framework, .. } = self;
-        print(&format!("| {row} | {backend:?} {framework:?} | {attack} | {happened} | {caught} |"));
+        let backend = match backend {
+            Backend::Native => "native",
+            Backend::Docker(_) => "docker",
+        };
+        print(&format!("| {row} | {backend}, {framework} | {attack} | {happened} | {caught} |"));
     }
 }
 

@@ -32,7 +32,7 @@ const FIXED_CHECK: &str =
 
 #[tokio::test]
 async fn h10_objects_equal_to_everything() {
-    for (backend, framework) in judges() {
+    for (backend, framework) in judges().await {
         let shop = Shop::new(backend, framework).await;
         for (what, body) in PRETEND {
             let code = format!(
@@ -57,7 +57,7 @@ async fn h10_objects_equal_to_everything() {
 
 #[tokio::test]
 async fn h10_classes_equal_within_their_kind() {
-    for (backend, framework) in judges() {
+    for (backend, framework) in judges().await {
         let shop = Shop::new(backend, framework).await;
         // The class that the tests compare with is the product's own. What is wrong stays wrong.
         let sound = broken().replace("prices[1:]", "prices").replace("price < -9", "price < 0");
@@ -78,7 +78,7 @@ async fn h10_classes_equal_within_their_kind() {
 
 #[tokio::test]
 async fn h10_assertions_that_do_not_assert() {
-    for (backend, framework) in judges() {
+    for (backend, framework) in judges().await {
         let shop = Shop::new(backend, framework).await;
         let unittest: &[(&str, &str)] = &[
             (
