@@ -34,6 +34,8 @@ pub struct Gpu {
     nvrtc: Nvrtc,
     /// What has been compiled so far: a type takes a second, and most runs need one of them.
     kernels: Mutex<BTreeMap<Dtype, Arc<Kernels>>>,
+    /// The memory of the run before: to pin as much anew takes longer than many a run.
+    work: Mutex<Option<Work>>,
 }
 
 impl Gpu {
@@ -48,7 +50,7 @@ impl Gpu {
             Ok(context)
         });
         let context = answer("open the GPU", opened)?;
-        Ok(Gpu { card, context, nvrtc, kernels: Mutex::default() })
+        Ok(Gpu { card, context, nvrtc, kernels: Mutex::default(), work: Mutex::default() })
     }
 
     /// Returns which GPU it is.
@@ -110,10 +112,17 @@ impl Gpu {
         fill: impl FnMut(&Piece, &mut [u8]) -> Result<(), E>,
     ) -> Result<(), E> {
         let kernels = self.kernels(plan.dtype())?;
+        let kept = || self.work.lock().unwrap_or_else(PoisonError::into_inner);
+        // Taken out meanwhile: what a failed run leaves is not used again.
+        let fits = kept().take().filter(|work| work.fits(plan));
         let run = || -> Result<(), Stop<E>> {
-            let mut work = Work::new(&self.context, plan, totals)?;
-            work.run(&kernels, plan, fill)?;
-            Ok(work.totals(totals)?)
+            let mut work = match fits {
+                Some(work) => work,
+                None => Work::new(&self.context, plan)?,
+            };
+            work.run(&kernels, plan, totals, fill)?;
+            *kept() = Some(work);
+            Ok(())
         };
         let why = match guarded(run) {
             Ok(Ok(())) => return Ok(()),
@@ -175,7 +184,8 @@ impl<E> From<DriverError> for Stop<E> {
     }
 }
 
-/// The memory of one run, and the streams that use it.
+/// The memory of a run, and the streams that use it.
+#[derive(Debug)]
 struct Work {
     slots: Vec<Slot>,
     directions: CudaSlice<u8>,
@@ -184,6 +194,7 @@ struct Work {
 }
 
 /// A batch under way: its place on the host, its place on the device, and its stream.
+#[derive(Debug)]
 struct Slot {
     stream: Arc<CudaStream>,
     staging: PinnedHostSlice<u8>,
@@ -193,10 +204,14 @@ struct Slot {
     copied: CudaEvent,
 }
 
+/// The bytes that are allocated for a buffer: the driver allocates no empty memory.
+fn allocated(plan: &Plan, buffer: Buffer) -> usize {
+    plan.bytes(buffer).max(16)
+}
+
 impl Work {
-    fn new(context: &Arc<CudaContext>, plan: &Plan, totals: &[f64]) -> Result<Work, DriverError> {
-        // The driver allocates no empty memory.
-        let bytes = |buffer| plan.bytes(buffer).max(16);
+    fn new(context: &Arc<CudaContext>, plan: &Plan) -> Result<Work, DriverError> {
+        let bytes = |buffer| allocated(plan, buffer);
         let slot = || {
             let stream = context.new_stream()?;
             // SAFETY: every byte that a kernel reads has been written before, as the plan's tests show.
@@ -213,13 +228,31 @@ impl Work {
         let slots = (0..SLOTS).map(|_| slot()).collect::<Result<Vec<Slot>, DriverError>>()?;
         let stream = slots[0].stream.clone();
         // SAFETY: as above.
-        let (directions, weights) =
-            unsafe { (stream.alloc(bytes(Buffer::Directions))?, stream.alloc(bytes(Buffer::Weights))?) };
-        let totals = stream.clone_htod(totals)?;
+        let (directions, weights, totals) = unsafe {
+            (
+                stream.alloc(bytes(Buffer::Directions))?,
+                stream.alloc(bytes(Buffer::Weights))?,
+                stream.alloc(bytes(Buffer::Totals) / size_of::<f64>())?,
+            )
+        };
         let work = Work { slots, directions, weights, totals };
         // Memory is given in the order of a stream; from here on, all streams may use all of it.
         work.wait()?;
         Ok(work)
+    }
+
+    /// Returns whether a plan fits into this memory.
+    fn fits(&self, plan: &Plan) -> bool {
+        let slot = &self.slots[0];
+        [
+            (Buffer::Rows, slot.rows.len()),
+            (Buffer::Partials, slot.partials.len()),
+            (Buffer::Directions, self.directions.len()),
+            (Buffer::Weights, self.weights.len()),
+            (Buffer::Totals, self.totals.len() * size_of::<f64>()),
+        ]
+        .into_iter()
+        .all(|(buffer, bytes)| allocated(plan, buffer) <= bytes)
     }
 
     fn wait(&self) -> Result<(), DriverError> {
@@ -227,27 +260,30 @@ impl Work {
         waited.into_iter().collect()
     }
 
+    /// Adds the sums of a plan to its totals.
     fn run<E>(
         &mut self,
         kernels: &Kernels,
         plan: &Plan,
+        totals: &mut [f64],
         mut fill: impl FnMut(&Piece, &mut [u8]) -> Result<(), E>,
     ) -> Result<(), Stop<E>> {
+        let stream = self.slots[0].stream.clone();
+        stream.memcpy_htod(totals, &mut self.totals)?;
         let mut host = Vec::new();
         for step in plan.steps() {
             match step {
                 Step::Stretch(numbers) => {
                     // No kernel reads the stretch before, and the totals hold its chunks.
                     self.wait()?;
-                    let stream = &self.slots[0].stream;
                     host.resize(numbers.len() * 4, 0);
                     for at in 0..plan.directions() {
                         fill(&Piece::Direction(at, numbers.clone()), &mut host).map_err(Stop::Host)?;
-                        copy(stream, &host, &mut self.directions, at * host.len())?;
+                        copy(&stream, &host, &mut self.directions, at * host.len())?;
                     }
                     if plan.is_weighted() {
                         fill(&Piece::Weights(numbers), &mut host).map_err(Stop::Host)?;
-                        copy(stream, &host, &mut self.weights, 0)?;
+                        copy(&stream, &host, &mut self.weights, 0)?;
                     }
                 }
                 Step::Batch { slot, rows, numbers, launches } => {
@@ -264,6 +300,11 @@ impl Work {
                 }
             }
         }
+        self.wait()?;
+        stream.memcpy_dtoh(&self.totals.slice(..totals.len()), totals)?;
+        stream.synchronize()?;
+        // Devices differ in the patterns of a NaN: here it has one.
+        totals.iter_mut().filter(|total| total.is_nan()).for_each(|total| *total = f64::NAN);
         Ok(())
     }
 
@@ -296,20 +337,10 @@ impl Work {
         // address; the memory outlives the streams' work, because dropping it waits.
         unsafe { call.launch(shape) }.map(drop)
     }
-
-    fn totals(&self, into: &mut [f64]) -> Result<(), DriverError> {
-        self.wait()?;
-        let stream = &self.slots[0].stream;
-        stream.memcpy_dtoh(&self.totals, into)?;
-        stream.synchronize()?;
-        // Devices differ in the patterns of a NaN: here it has one.
-        into.iter_mut().filter(|total| total.is_nan()).for_each(|total| *total = f64::NAN);
-        Ok(())
-    }
 }
 
 impl Drop for Work {
-    /// Nothing may be freed while a stream uses it, whatever ended the run; `totals` has told of errors.
+    /// Nothing may be freed while a stream uses it, whatever ended the run; `run` has told of errors.
     fn drop(&mut self) {
         let _ = self.wait();
     }

@@ -91,3 +91,16 @@ fn floats_round_once_and_keep_what_is_small() {
     one(format!("add.rn.f32 %f1, {0}, {0};", constant(f32::from_bits(1))), 2);
     one(format!("mul.rn.f32 %f1, {}, {};", constant(f32::INFINITY), constant(0.0)), 0x7fff_ffff);
 }
+
+#[test]
+fn bytes_are_permuted_as_the_manual_says() {
+    let of = |choices: &str| {
+        let body =
+            format!("mov.u32 %r1, 0x83020180;\nmov.u32 %r2, 0x4b060504;\nprmt.b32 %r3, %r1, %r2, {choices};");
+        move |wanted: u32| grants(&format!("{body}\nst.global.u32 [%rd5], %r3;"), |_| wanted)
+    };
+    of("0x7540")(0x4b05_0480);
+    of("0x0123")(0x8001_0283);
+    // The fourth bit repeats the sign.
+    of("0x98b8")(0x00ff_ffff);
+}

@@ -153,8 +153,8 @@ const SLIPS: [(Dtype, &str, &str, &str); 12] = [
     (
         Dtype::F32,
         "lanes are joined in another order",
-        "half / WIDTH)",
-        "(half == 32 ? 16 : half == 16 ? 32 : half) / WIDTH)",
+        "HALF / NEXT)",
+        "(HALF == 32 ? 16 : HALF == 16 ? 32 : HALF) / NEXT)",
     ),
     (Dtype::F32, "chunks are added in another order", "mine, i)", "mine, i ^ 1)"),
     (

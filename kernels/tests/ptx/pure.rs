@@ -90,6 +90,7 @@ fn three(opcode: &str) -> Option<Pure> {
         "mad.lo.s32" | "mad.lo.u32" | "mad.lo.s64" | "mad.lo.u64" => {
             |a, b, c| a.wrapping_mul(b).wrapping_add(c)
         }
+        "prmt.b32" => |a, b, c| u64::from(permuted(a as u32, b as u32, c as u32)),
         "mad.wide.u32" => |a, b, c| (u64::from(a as u32) * u64::from(b as u32)).wrapping_add(c),
         "selp.b32" | "selp.u32" | "selp.s32" | "selp.f32" | "selp.b64" | "selp.u64" | "selp.s64" => {
             |a, b, c| if c & 1 == 1 { a } else { b }
@@ -104,6 +105,19 @@ fn single(register: u64) -> f32 {
 
 fn bits32(value: f32) -> u64 {
     u64::from(if value.is_nan() { NAN32 } else { value.to_bits() })
+}
+
+/// Returns four of eight bytes; of each choice the fourth bit asks for the byte's sign instead.
+fn permuted(low: u32, high: u32, choices: u32) -> u32 {
+    let bytes = (u64::from(high) << 32 | u64::from(low)).to_le_bytes();
+    u32::from_le_bytes(std::array::from_fn(|at| {
+        let choice = choices >> (4 * at) & 0xf;
+        let byte = bytes[(choice & 7) as usize];
+        match choice & 8 {
+            0 => byte,
+            _ => 0u8.wrapping_sub(byte >> 7),
+        }
+    }))
 }
 
 /// Returns the number that an `f16` stands for, by what IEEE 754 says of it.
