@@ -34,7 +34,7 @@ impl Backend {
     }
 
     /// Returns whether verdicts share the namespaces of a container.
-    pub(super) fn is_contained(&self) -> bool {
+    pub(crate) fn is_contained(&self) -> bool {
         match self {
             Backend::Native => false,
             #[cfg(feature = "docker")]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use sswe_engine::sandbox::{Exit, Native, Sandbox as _};
+use sswe_engine::sandbox::Exit;
 
 use super::{Answer, Check, Finding};
 use crate::view::Surroundings;
@@ -56,7 +56,7 @@ pub async fn search(folder: &Path, answer: &Answer, around: &Surroundings) -> Re
     let argv = [program, "-sS".to_owned(), "-c".to_owned(), PROGRAM.to_owned()];
     let mut action = around.action(folder, argv.to_vec()).map_err(|error| error.to_string())?;
     action.stdin = serde_json::to_vec(&wanted).map_err(|error| error.to_string())?;
-    let outcome = Native.run(action).await.map_err(|error| error.to_string())?;
+    let outcome = around.run(action).await.map_err(|error| error.to_string())?;
     let failed = |why: &str| {
         let said = String::from_utf8_lossy(&outcome.stderr);
         format!(

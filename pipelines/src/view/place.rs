@@ -7,10 +7,11 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use sswe_engine::sandbox::{Action, Input, Limits};
+use sswe_engine::sandbox::{self, Action, Input, Limits, Outcome};
 
 use crate::artifact::{self, Repo, Tree};
 use crate::fetch::Fetch;
+use crate::harness::Backend;
 use crate::python::Python;
 
 /// Where packages are in the sandbox of a Solver.
@@ -100,6 +101,8 @@ pub(crate) fn git(folder: &Path, args: &[&str]) -> Result<String, String> {
 /// What a Solver's sandbox has besides the view.
 #[derive(Clone, Debug)]
 pub struct Surroundings {
+    /// What isolates it.
+    pub backend: Backend,
     /// The interpreter.
     pub python: Python,
     /// The folder of the packages that tests run with, if there are any.
@@ -118,7 +121,12 @@ impl Surroundings {
             [] => None,
             packages => Some(fetch.site(packages).map_err(|error| error.to_string())?),
         };
-        Ok(Surroundings { python, site, limits: suite.limits.clone() })
+        Ok(Surroundings { backend: Backend::Native, python, site, limits: suite.limits.clone() })
+    }
+
+    /// Runs what [`Surroundings::action`] has made.
+    pub async fn run(&self, action: Action) -> Result<Outcome, sandbox::Error> {
+        self.backend.run(action).await
     }
 
     /// Returns the packages that a Solver of a repository sees, by where it sees them.
@@ -178,6 +186,10 @@ impl Surroundings {
     /// Returns the folders in which this machine keeps packages of its own: another release of the
     /// repository may be among them, and pip brings many more inside of it.
     fn masked(&self) -> Vec<String> {
+        if self.backend.is_contained() {
+            // An image has what its suite needs, and nothing of this machine.
+            return Vec::new();
+        }
         let mut found = BTreeSet::new();
         let system = ["/usr/lib", "/usr/local/lib"].map(PathBuf::from);
         let libraries = system.iter().flat_map(|path| children(path)).chain(

@@ -13,7 +13,7 @@ use sswe_pipelines::rewriter::skill_md;
 use sswe_pipelines::validate::Validation;
 use sswe_pipelines::view;
 
-use crate::support::{Built, Folder, around};
+use crate::support::{Built, Folder, sandboxes};
 
 const SEEDS: &[&str] = &[
     "datelet",
@@ -52,6 +52,7 @@ fn planted_tasks_give_nothing_away() {
     let python = runtime.block_on(Python::find("python3")).unwrap();
     library.add(&python.library, "/python");
     let (mut found, mut seen, begun) = (Vec::new(), BTreeMap::<String, u32>::new(), Instant::now());
+    let sandboxes = runtime.block_on(sandboxes(None));
     let mut hidden = 0;
     for task in &tasks {
         let repo = built.repo_of(task);
@@ -71,14 +72,16 @@ fn planted_tasks_give_nothing_away() {
         found.extend(leaks::history(folder.path(), &answer).unwrap());
         // The sandbox takes longest: one task of each seed.
         if *count == 1 {
-            let around = runtime.block_on(around(None));
-            found.extend(runtime.block_on(leaks::search(folder.path(), &answer, &around)).unwrap());
+            for (_, around) in &sandboxes {
+                found.extend(runtime.block_on(leaks::search(folder.path(), &answer, around)).unwrap());
+            }
         }
     }
     println!(
-        "{} tasks of {} seeds with {hidden} hidden tests: {} findings, {:.1} ms a task",
+        "{} tasks of {} seeds with {hidden} hidden tests, {} kinds of sandboxes: {} findings, {:.1} ms a task",
         tasks.len(),
         seen.len(),
+        sandboxes.len(),
         found.len(),
         begun.elapsed().as_secs_f64() * 1000.0 / tasks.len() as f64
     );

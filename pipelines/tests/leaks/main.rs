@@ -5,6 +5,8 @@
 
 mod history;
 mod honest;
+#[path = "../../../runtime/engine/tests/sandbox/image.rs"]
+mod image;
 mod outside;
 mod support;
 mod words;

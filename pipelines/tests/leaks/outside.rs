@@ -1,14 +1,13 @@
 //! L6 to L8: the sound code and the hidden tests beside the repository.
 
 use std::os::unix::fs::symlink;
-use std::path::Path;
 
-use sswe_engine::sandbox::{Exit, Native, Sandbox as _};
+use sswe_engine::sandbox::Exit;
 use sswe_pipelines::artifact::{File, Tree};
 use sswe_pipelines::leaks::{Aim, Check, Finding, Library, code, copies, files, hidden, search, trace};
 use sswe_pipelines::view::{self, View};
 
-use crate::support::{CART, Folder, HIDDEN, answer, around, row, shop_with, task};
+use crate::support::{CART, Folder, HIDDEN, answer, row, sandboxes, shop_with, solve, task};
 
 /// Returns a view that withholds nothing, as benchmarks had it.
 fn naive(more: &[(&str, &str)]) -> View {
@@ -19,13 +18,6 @@ fn naive(more: &[(&str, &str)]) -> View {
 
 fn of(found: Vec<Finding>, check: Check) -> Vec<Finding> {
     found.into_iter().filter(|finding| finding.check == check).collect()
-}
-
-async fn in_sandbox(folder: &Path, site: Option<&Path>, command: &str) -> (Exit, String) {
-    let around = around(site.map(Path::to_owned)).await;
-    let argv = ["sh", "-c", command].map(str::to_owned).to_vec();
-    let outcome = Native.run(around.action(folder, argv).unwrap()).await.unwrap();
-    (outcome.exit, String::from_utf8_lossy(&[outcome.stdout, outcome.stderr].concat()).into_owned())
 }
 
 #[tokio::test]
@@ -44,27 +36,23 @@ async fn l06_the_fix_in_installed_packages() {
         "{caught:#?}"
     );
     row("L6", "the fix in site-packages", "`/site/other/_vendor/basket.py` has the sound function", &caught);
-    let (_, said) = in_sandbox(
-        folder.path(),
-        Some(site.path()),
-        "ls /site; python3 -c 'import shop.cart as c; print(c.__file__)'",
-    )
-    .await;
-    assert_eq!(said, "other\n/work/shop/cart.py\n");
-    println!(
-        "L6 | the package itself is installed | the sandbox does not show it: {said:?} | by construction"
-    );
+    for (sandbox, around) in sandboxes(Some(site.path())).await {
+        let step = "ls /site; python3 -c 'import shop.cart as c; print(c.__file__)'";
+        let (_, said) = solve(&around, folder.path(), step).await;
+        assert_eq!(said, "other\n/work/shop/cart.py\n", "{sandbox}");
+        println!(
+            "L6 | the package itself is installed | the sandbox, {sandbox}, does not show it: {said:?} | by construction"
+        );
+    }
     // What this machine has for its Python is not there either: pip alone brings dozens of packages.
-    let (_, said) = in_sandbox(
-        folder.path(),
-        None,
-        "python3 -c 'import pip' 2>&1 | tail -1; ls /usr/share/python-wheels 2>/dev/null; \
+    for (sandbox, around) in sandboxes(None).await {
+        let step = "python3 -c 'import pip' 2>&1 | tail -n 1; ls /usr/share/python-wheels 2>/dev/null; \
          ls $(python3 -c 'import ensurepip, os; print(os.path.dirname(ensurepip.__file__))' 2>/dev/null)/_bundled \
-         /usr/lib/python3*/dist-packages /usr/local/lib/python3*/*-packages 2>/dev/null | grep -v -e : -e '^$'",
-    )
-    .await;
-    assert_eq!(said, "ModuleNotFoundError: No module named 'pip'\n");
-    println!("L6 | packages of the host's Python | {said:?} | by construction");
+         /usr/lib/python3*/dist-packages /usr/local/lib/python3*/*-packages 2>/dev/null | grep -v -e : -e '^$'";
+        let (_, said) = solve(&around, folder.path(), step).await;
+        assert_eq!(said, "ModuleNotFoundError: No module named 'pip'\n", "{sandbox}");
+        println!("L6 | packages of the host's Python, {sandbox} | {said:?} | by construction");
+    }
 }
 
 #[tokio::test]
@@ -77,17 +65,17 @@ async fn l06_the_fix_as_compiled_code() {
         "python3 -c \"import py_compile; py_compile.compile('sound/cart.py', 'shop/__pycache__/cart.cpython-311.pyc'); \
          py_compile.compile('sound/cart.py', 'data.pyc')\"; rm -r sound",
     );
-    let (_, said) = in_sandbox(
-        folder.path(),
-        None,
-        "python3 -c \"import marshal; print([c.co_consts for c in marshal.loads(open('data.pyc','rb').read()[16:]).co_consts if hasattr(c, 'co_name')][0])\"",
-    )
-    .await;
-    let caught = search(folder.path(), &answer(), &around(None).await).await.unwrap();
-    let places: Vec<&str> = caught.iter().map(|finding| finding.place.as_str()).collect();
-    assert_eq!(places.len(), 2, "{caught:#?}");
-    assert!(places.contains(&"/work/data.pyc"), "{caught:#?}");
-    row("L6", "the fix in a .pyc", &format!("`marshal` gives its constants {}", said.trim()), &caught);
+    let step = "python3 -c \"import marshal; print([c.co_consts for c in \
+                marshal.loads(open('data.pyc','rb').read()[16:]).co_consts if hasattr(c, 'co_name')][0])\"";
+    for (sandbox, around) in sandboxes(None).await {
+        let (_, said) = solve(&around, folder.path(), step).await;
+        let caught = search(folder.path(), &answer(), &around).await.unwrap();
+        let places: Vec<&str> = caught.iter().map(|finding| finding.place.as_str()).collect();
+        assert_eq!(places.len(), 2, "{sandbox}: {caught:#?}");
+        assert!(places.contains(&"/work/data.pyc"), "{sandbox}: {caught:#?}");
+        let happened = format!("{sandbox}: `marshal` gives its constants {}", said.trim());
+        row("L6", "the fix in a .pyc", &happened, &caught);
+    }
     // By its name alone it is found, too, and no view has it.
     let mut view = view::solver(&task(), &shop_with(&[]));
     view.files.insert("shop/__pycache__/cart.cpython-311.pyc", File::Text(String::new())).unwrap();
@@ -118,9 +106,12 @@ async fn l06_the_fix_in_what_was_built_or_kept() {
     assert_eq!(copies(&view, &answer()).len(), 1);
     let folder = Folder::new();
     view::write(&view.files, folder.path()).unwrap();
-    let found = of(search(folder.path(), &answer(), &around(None).await).await.unwrap(), Check::Search);
-    assert!(found.iter().any(|finding| finding.place == "/work/vendor/cart.py"), "{found:#?}");
-    assert!(found.iter().any(|finding| finding.place.starts_with("/work/.git/objects/")), "{found:#?}");
+    for (sandbox, around) in sandboxes(None).await {
+        let found = of(search(folder.path(), &answer(), &around).await.unwrap(), Check::Search);
+        let is_in = |place: &str| found.iter().any(|finding| finding.place.starts_with(place));
+        assert!(is_in("/work/vendor/cart.py") && is_in("/work/.git/objects/"), "{sandbox}: {found:#?}");
+        row("L6", "what was kept, and its object", &format!("the sandbox, {sandbox}, shows both"), &found);
+    }
 }
 
 #[tokio::test]
@@ -139,11 +130,15 @@ async fn l07_the_package_can_be_fetched() {
         told.iter().map(|caught| (caught.step, caught.aim)).collect::<Vec<_>>(),
         [0, 1, 2, 3].map(|at| (at, Aim::Fetch))
     );
-    for step in steps {
-        let (exit, said) = in_sandbox(folder.path(), None, step).await;
-        assert!(!matches!(exit, Exit::Code(0)), "{step}: {said}");
-        let last = said.lines().next_back().unwrap_or_default();
-        println!("L7 | `{step}` | fails in the Solver's sandbox: {last} | no network; `trace` tells of it");
+    for (sandbox, around) in sandboxes(None).await {
+        for step in steps {
+            let (exit, said) = solve(&around, folder.path(), step).await;
+            assert!(!matches!(exit, Exit::Code(0)), "{sandbox}: {step}: {said}");
+            let last = said.lines().next_back().unwrap_or_default();
+            println!(
+                "L7 | `{step}` | fails in the Solver's sandbox, {sandbox}: {last} | no network; `trace` tells of it"
+            );
+        }
     }
 }
 
@@ -172,18 +167,26 @@ async fn l08_hidden_tests_can_be_seen() {
     let mut tree = Tree::clone(&view::solver(&task(), &shop_with(&[])).files);
     view::write(&tree, folder.path()).unwrap();
     symlink(secret.path(), folder.path().join("r2e_tests")).unwrap();
-    let (exit, said) = in_sandbox(folder.path(), None, "cat r2e_tests/test_1.py").await;
-    assert_eq!(exit, Exit::Code(1), "{said}");
-    println!("L8 | r2e_tests links to the tests | in the sandbox: {} | by construction", said.trim());
-    assert_eq!(search(folder.path(), &answer(), &around(None).await).await.unwrap(), []);
-
     let naive = Folder::new();
     tree.insert("tests/test_total.py", File::Text(HIDDEN.to_owned())).unwrap();
     view::write(&tree, naive.path()).unwrap();
     naive.sh("rm tests/test_total.py");
-    let caught = search(naive.path(), &answer(), &around(None).await).await.unwrap();
-    assert!(caught.iter().all(|finding| finding.place.starts_with("/work/.git/objects/")), "{caught:#?}");
-    row("L8", "a hidden test that was deleted from the work tree", "its blob is in .git/objects", &caught);
+    for (sandbox, around) in sandboxes(None).await {
+        let (exit, said) = solve(&around, folder.path(), "cat r2e_tests/test_1.py").await;
+        assert_eq!(exit, Exit::Code(1), "{sandbox}: {said}");
+        println!(
+            "L8 | r2e_tests links to the tests | in the sandbox, {sandbox}: {} | by construction",
+            said.trim()
+        );
+        assert_eq!(search(folder.path(), &answer(), &around).await.unwrap(), [], "{sandbox}");
+        let caught = search(naive.path(), &answer(), &around).await.unwrap();
+        assert!(
+            caught.iter().all(|finding| finding.place.starts_with("/work/.git/objects/")),
+            "{sandbox}: {caught:#?}"
+        );
+        let happened = format!("{sandbox}: its blob is in .git/objects");
+        row("L8", "a hidden test that was deleted from the work tree", &happened, &caught);
+    }
 }
 
 #[tokio::test]
@@ -196,19 +199,22 @@ async fn l08_hidden_tests_in_variables_and_processes() {
         "canaries": [["def test_discount_begins_at_a_hundred(", "a cart of 40 and 60 gets half off"]],
         "sound": [], "functions": [], "names": [], "system": [],
     });
-    let around = around(None).await;
-    let python = around.python.program.display().to_string();
-    let mut action =
-        around.action(folder.path(), vec![python, "-sS".into(), "-c".into(), program.into()]).unwrap();
-    action.env.insert("TEST_PATCH".to_owned(), HIDDEN.to_owned());
-    action.argv.push(HIDDEN.to_owned());
-    action.stdin = wanted.to_string().into_bytes();
-    let outcome = Native.run(action).await.unwrap();
-    let found = String::from_utf8(outcome.stdout).unwrap();
-    for place in ["the variable TEST_PATCH", "/environ", "/cmdline"] {
-        assert!(found.contains(place), "{place}: {found} {}", String::from_utf8_lossy(&outcome.stderr));
+    for (sandbox, around) in sandboxes(None).await {
+        let python = around.python.program.display().to_string();
+        let mut action =
+            around.action(folder.path(), vec![python, "-sS".into(), "-c".into(), program.into()]).unwrap();
+        action.env.insert("TEST_PATCH".to_owned(), HIDDEN.to_owned());
+        action.argv.push(HIDDEN.to_owned());
+        action.stdin = wanted.to_string().into_bytes();
+        let outcome = around.run(action).await.unwrap();
+        let found = String::from_utf8(outcome.stdout).unwrap();
+        for place in ["the variable TEST_PATCH", "/environ", "/cmdline"] {
+            let errors = String::from_utf8_lossy(&outcome.stderr);
+            assert!(found.contains(place), "{sandbox}: {place}: {found} {errors}");
+        }
+        println!(
+            "L8 | tests in a variable and an argument, {sandbox} | /proc/N/environ and /proc/N/cmdline hold them | \
+             caught by `search`"
+        );
     }
-    println!(
-        "L8 | tests in a variable and an argument | /proc/N/environ and /proc/N/cmdline hold them | caught by `search`"
-    );
 }

@@ -10,13 +10,18 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use sswe_cache::{OpenOptions, Store};
 use sswe_compiler::plan::{StageName, plans};
 use sswe_compiler::project::{self, Database};
+use sswe_engine::sandbox::Exit;
 use sswe_engine::{End, Options, Outputs, outputs, run};
 use sswe_pipelines::artifact::{File, Limits, Repo, Task, Tree};
+use sswe_pipelines::harness::Backend;
 use sswe_pipelines::leaks::{Answer, Finding};
 use sswe_pipelines::lock::Pins;
 use sswe_pipelines::summary::Reader;
 use sswe_pipelines::view::Surroundings;
 use sswe_pipelines::{Pipeline, Python};
+use tokio::sync::OnceCell;
+
+use crate::image::docker;
 
 /// The sound code.
 pub(crate) const CART: &str = "\
@@ -154,8 +159,31 @@ impl Drop for Folder {
     }
 }
 
-pub(crate) async fn around(site: Option<PathBuf>) -> Surroundings {
-    Surroundings { python: Python::find("python3").await.unwrap(), site, limits: Limits::default() }
+/// Returns what a Solver may have besides the view: a sandbox of each kind that is there, with its name.
+pub(crate) async fn sandboxes(site: Option<&Path>) -> Vec<(&'static str, Surroundings)> {
+    let make = |backend, python| Surroundings {
+        backend,
+        python,
+        site: site.map(Path::to_owned),
+        limits: Limits::default(),
+    };
+    let mut all = vec![("native", make(Backend::Native, Python::find("python3").await.unwrap()))];
+    if let Some(docker) = docker().await {
+        // The same image for all: to read its library once is enough.
+        static PYTHON: OnceCell<Python> = OnceCell::const_new();
+        let find = || async { Python::inside(&docker).await.unwrap().0 };
+        let python = PYTHON.get_or_init(find).await.clone();
+        all.push(("docker", make(Backend::Docker(docker), python)));
+    }
+    all
+}
+
+/// Runs a command of a shell on what lies in a folder, where a Solver would; returns how it ended, and what it
+/// printed.
+pub(crate) async fn solve(around: &Surroundings, folder: &Path, command: &str) -> (Exit, String) {
+    let argv = ["sh", "-c", command].map(str::to_owned).to_vec();
+    let outcome = around.run(around.action(folder, argv).unwrap()).await.unwrap();
+    (outcome.exit, String::from_utf8_lossy(&[outcome.stdout, outcome.stderr].concat()).into_owned())
 }
 
 /// A curriculum over seeds of the examples, or over folders of one's own, up to a stage.
