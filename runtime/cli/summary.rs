@@ -7,7 +7,10 @@ use sswe_pipelines::{
     summary::{Gate, Interval, LeftOut, Round, Summary},
 };
 
-use crate::{live::words::one_line, report, style};
+use crate::{
+    live::words::{chance, one_line},
+    report, style,
+};
 
 /// Draws what each round came to; nothing when no round did anything yet.
 pub(crate) fn table(summary: &Summary) -> String {
@@ -62,7 +65,7 @@ pub(crate) fn table(summary: &Summary) -> String {
         for one in &round.evaluations {
             let Some(gain) = one.gain else { continue };
             let p = one.p.map_or_else(String::new, |p| {
-                format!("; any of k: {}, McNemar p = {p:.2}", percent(one.any))
+                format!("; any of k: {}, McNemar p {}", percent(one.any), chance(p))
             });
             out.push_str(&format!(
                 "{} over {} tasks, round {} against the base: {} points{p}\n",

@@ -33,6 +33,11 @@ pub(crate) fn rate(per_second: f64) -> String {
     }
 }
 
+/// Returns how a probability compares: none is zero.
+pub(crate) fn chance(p: f64) -> String {
+    if p < 0.005 { "< 0.01".to_owned() } else { format!("= {p:.2}") }
+}
+
 /// Counts things: `1 stage`, `2 stages`.
 pub(crate) fn count(number: u64, word: &str) -> String {
     format!("{number} {word}{}", if number == 1 { "" } else { "s" })
@@ -76,6 +81,11 @@ pub(crate) fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_probability_is_zero() {
+        assert_eq!([0.0, 0.004, 0.006, 1.0].map(chance), ["< 0.01", "< 0.01", "= 0.01", "= 1.00"]);
+    }
 
     #[test]
     fn times_have_one_or_two_units() {

@@ -9,7 +9,7 @@ use super::chart::{self, difference, interval, name_of};
 use super::parts;
 use super::story::{Measure, Point, Story};
 use super::text::{esc, percent, points, px};
-use crate::live::words::count;
+use crate::live::words::{chance, count};
 
 const STYLE: &str = include_str!("style.css");
 
@@ -137,7 +137,7 @@ fn headline(out: &mut String, measure: &Measure) {
         1 => "1 repository".to_owned(),
         repos => format!("{repos} repositories"),
     };
-    let p = last.p.map_or_else(String::new, |p| format!(" (McNemar p = {p:.2})"));
+    let p = last.p.map_or_else(String::new, |p| format!(" (McNemar p {})", esc(&chance(p))));
     let _ = writeln!(
         out,
         "<p class=\"sub\">{} in {repos} {}, {} each. Some attempt resolved {} of the \
@@ -255,7 +255,10 @@ fn rounds(out: &mut String, measure: &Measure) {
             "<td class=\"n\">{}</td><td class=\"n\">{}{}</td></tr>",
             interval(*any),
             flips.map_or_else(String::new, |(won, lost)| format!("+{won} \u{2212}{lost}")),
-            p.map_or_else(String::new, |p| format!(" <small>({p:.2})</small>"))
+            p.map_or_else(String::new, |p| format!(
+                " <small>({})</small>",
+                esc(chance(p).trim_start_matches("= "))
+            ))
         );
     }
     out.push_str("</table></div>\n");
