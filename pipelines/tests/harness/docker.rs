@@ -19,7 +19,8 @@ use sswe_pipelines::{
 
 use crate::{
     friendly::FILES,
-    support::{bench, changed, docker, statuses, test},
+    image::{docker, recipe},
+    support::{bench, changed, statuses, test},
 };
 
 async fn contained(docker: &Docker) -> Harness {
@@ -365,8 +366,7 @@ fn images_are_pinned_by_what_they_are_made_of() {
     let Some(docker) = runtime.block_on(docker()) else { return };
     let base = std::env::temp_dir().join(format!("sswe-images-{}", std::process::id()));
     fs::create_dir_all(base.join("image")).unwrap();
-    let recipe = concat!(env!("CARGO_MANIFEST_DIR"), "/../.ci/image");
-    assert!(Command::new(recipe).arg(base.join("root.tar")).status().unwrap().success());
+    assert!(Command::new(recipe()).arg(base.join("root.tar")).status().unwrap().success());
     fs::copy(base.join("root.tar"), base.join("image/root.tar")).unwrap();
     fs::write(base.join("image/Dockerfile"), "FROM scratch\nADD root.tar /\n").unwrap();
     let fetch = Fetch::new(&base.join("store"), &base, "a.lock", true);
@@ -394,6 +394,12 @@ fn images_are_pinned_by_what_they_are_made_of() {
     let told = |name: &str| pin(name).unwrap_err().to_string();
     assert!(told("./none").contains("is no folder with a `Dockerfile`"), "{}", told("./none"));
     assert!(told("sswe-none:1").contains("is not in Docker"), "{}", told("sswe-none:1"));
+    // A path that was written like a name, which Docker knows nothing of.
+    for (name, what) in [("root.tar", "a file"), ("image", "a folder with a `Dockerfile`")] {
+        let told = told(name);
+        assert!(told.starts_with(&format!("no image is called `{name}`, and there is {what}")), "{told}");
+        assert!(told.ends_with(&format!("write `image = \"./{name}\"`")), "{told}");
+    }
     fs::write(base.join("image/Dockerfile"), "FROM scratch\nADD none /\n").unwrap();
     assert!(told("./image").contains("see that `docker build` works"), "{}", told("./image"));
     for digest in [tar, folder] {

@@ -10,6 +10,9 @@ mod docker;
 mod escapes;
 mod friendly;
 mod hostile;
+#[path = "../../../runtime/engine/tests/sandbox/image.rs"]
+mod image;
 #[path = "../../../runtime/engine/tests/sandbox/prey.rs"]
 mod prey;
+mod restart;
 mod support;

@@ -1,13 +1,13 @@
 //! Small packages, and a harness to run them.
 
-use std::{collections::BTreeMap, fs, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use sswe_cache::Digest;
-use sswe_engine::sandbox::{Daemon, Docker};
 use sswe_pipelines::{
     artifact::{File, Limits, Status, TestResult, Tree},
     harness::{Ask, Backend, Bench, Harness, Policy, Python, Report, Tests},
 };
+
+use crate::image::docker;
 
 /// Makes a repository of files; its id is its content.
 pub(crate) fn bench(command: &str, files: &[(&str, &str)]) -> Bench {
@@ -42,31 +42,6 @@ pub(crate) async fn harness() -> Harness {
         _ => Harness::new(Python::find("python3").await.unwrap(), 2, 4),
     };
     harness.with_policy(policy)
-}
-
-/// Returns containers of an image that has this machine's own Python, where there is a Docker.
-pub(crate) async fn docker() -> Option<Docker> {
-    let daemon = match Daemon::connect().await {
-        Ok(daemon) => daemon,
-        Err(error) => {
-            assert!(std::env::var("SSWE_TEST_DOCKER").is_err(), "{error}");
-            let text = format!("skipped: {error}\n");
-            std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes()).unwrap();
-            return None;
-        }
-    };
-    let recipe = concat!(env!("CARGO_MANIFEST_DIR"), "/../.ci/image");
-    let parts = [recipe, "/usr/bin/python3"].map(|path| Digest::of(&fs::read(path).unwrap()).to_string());
-    let digest = Digest::of(parts.concat().as_bytes()).to_string();
-    let name = Daemon::name_of(&digest);
-    if daemon.image(&name).await.unwrap().is_none() {
-        let tar = std::env::temp_dir().join(format!("sswe-image-{}.tar", std::process::id()));
-        assert!(std::process::Command::new(recipe).arg(&tar).status().unwrap().success());
-        daemon.import(&tar, &digest).await.unwrap();
-        fs::remove_file(&tar).unwrap();
-    }
-    let image = daemon.image(&name).await.unwrap().unwrap();
-    Some(Docker { daemon, image })
 }
 
 /// Returns a harness whose interpreter has pytest, if `SSWE_TEST_PYTHON` names one.
