@@ -182,24 +182,28 @@ async fn an_image_for_other_processors_is_named() {
     let python = folder.join("root/usr/bin/python3");
     fs::write(&python, program).unwrap();
     fs::set_permissions(&python, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let tar = folder.join("root.tar");
-    let packed =
-        Command::new("tar").arg("-C").arg(folder.join("root")).arg("-cf").arg(&tar).arg(".").status();
-    assert!(packed.unwrap().success());
-    let run = |args: &[&str]| {
-        let done = Command::new(client()).args(args).output().unwrap();
-        assert!(done.status.success(), "{args:?}: {done:?}");
-    };
-    let (foreign, liar) =
-        (format!("sswe-foreign:{}", std::process::id()), format!("sswe-liar:{}", std::process::id()));
-    let tar = tar.display().to_string();
-    run(&["import", "--platform", &format!("linux/{other}"), &tar, &foreign]);
-    run(&["import", &tar, &liar]);
-    let refused = docker.daemon.image(&foreign).await.map(|_| ()).unwrap_err().to_string();
-    let image = docker.daemon.image(&liar).await.unwrap().unwrap();
+    let names @ [foreign, liar] =
+        &["foreign", "liar"].map(|name| format!("sswe-{name}:{}", std::process::id()));
+    let said = if here == "aarch64" { "arm64" } else { "amd64" };
+    for (name, architecture) in [(foreign, other), (liar, said)] {
+        // As `docker save` writes it.
+        let script = format!(
+            r#"cd {}; tar -C root -cf layer.tar .; set -- $(sha256sum layer.tar)
+            echo '{{"architecture":"{architecture}","os":"linux","rootfs":{{"type":"layers","diff_ids":["sha256:'$1'"]}}}}' >config
+            echo '[{{"Config":"config","RepoTags":["{name}"],"Layers":["layer.tar"]}}]' >manifest.json
+            tar -cf - layer.tar config manifest.json | {} load"#,
+            folder.display(),
+            client()
+        );
+        let done = Command::new("sh").args(["-ec", &script]).output().unwrap();
+        assert!(done.status.success(), "{done:?}");
+    }
+    let refused = docker.daemon.image(foreign).await.map(|_| ()).unwrap_err().to_string();
+    let image = docker.daemon.image(liar).await.unwrap().unwrap();
     let empty = Docker { image, ..docker.clone() };
     let failed = empty.run(shell("true")).await.map(|_| ()).unwrap_err().to_string();
-    run(&["rmi", &foreign, &liar]);
+    // Its last container may be about to go.
+    assert!(Command::new(client()).args(["rmi", "-f"]).args(names).output().unwrap().status.success());
     fs::remove_dir_all(&folder).unwrap();
     assert_eq!(
         refused,

@@ -14,6 +14,7 @@ use std::{
 };
 
 use bollard::{
+    errors::Error as Said,
     models::{
         ContainerCreateBody, HostConfig, HostConfigCgroupnsModeEnum, HostConfigLogConfig, Mount, MountType,
     },
@@ -115,7 +116,10 @@ impl Container {
         let control = loop {
             if let Ok(met) = tokio::time::timeout(TICK, meeting.accept()).await {
                 let (socket, peer) = met.map_err(Error::broken("meet a container"))?;
-                container.pid = container.look(image).await?;
+                container.pid = match container.look(image).await? {
+                    Some(pid) => pid,
+                    None => return Err(container.once_more(image, body).await),
+                };
                 if peer == container.pid {
                     break socket;
                 }
@@ -125,7 +129,9 @@ impl Container {
                 // Somebody else of this machine: not our container.
                 continue;
             }
-            container.pid = container.look(image).await?;
+            if container.look(image).await?.is_none() {
+                return Err(container.once_more(image, body).await);
+            }
             if begun.elapsed() > PATIENCE {
                 let why = "a container did not answer in a minute".to_owned();
                 let fix = "the machine may be too busy: lower `--jobs`".to_owned();
@@ -168,8 +174,40 @@ impl Container {
         }
     }
 
-    /// Returns the number of its first process, or why it has none.
-    async fn look(&self, image: &Image) -> Result<i32, Error> {
+    /// Starts one that stays when it has ended, and returns why it does: the first was gone before it was asked.
+    async fn once_more(&self, image: &Image, mut body: ContainerCreateBody) -> Error {
+        if let Some(host) = &mut body.host_config {
+            host.auto_remove = Some(false);
+        }
+        let name = format!("{}-again", self.name);
+        let (daemon, is_made) = (self.daemon.clone(), false);
+        let again = Container { name, is_made, pid: 0, process: None, count: None, daemon };
+        let options = CreateContainerOptionsBuilder::default().name(&again.name).build();
+        let begun = async {
+            let api = again.daemon.api();
+            api.create_container(Some(options), body).await?;
+            api.start_container(&again.name, None::<StartContainerOptions>).await
+        };
+        if let Err(error) = begun.await {
+            return explain(image, "start a container", &error);
+        }
+        let mut tries = 10;
+        loop {
+            match again.look(image).await {
+                Ok(Some(_)) if tries > 0 => tokio::time::sleep(TICK).await,
+                // This one goes on: nothing is wrong with the image.
+                Ok(_) => {
+                    let why = "somebody else removed a container".to_owned();
+                    return Error::Daemon { why, fix: "try again".to_owned() };
+                }
+                Err(error) => return error,
+            }
+            tries -= 1;
+        }
+    }
+
+    /// Returns the number of its first process, or why it has none; `None` when it is not there any more.
+    async fn look(&self, image: &Image) -> Result<Option<i32>, Error> {
         let name = self.name.clone();
         let about = self.daemon.ask(|api| {
             let name = name.clone();
@@ -177,12 +215,16 @@ impl Container {
         });
         let state = match about.await {
             Ok(about) => about.state.unwrap_or_default(),
+            Err(Said::DockerResponseServerError { status_code: 404, .. }) => return Ok(None),
             Err(error) => return Err(failed("look at a container", &error)),
         };
         match (state.running, state.pid) {
-            (Some(true), Some(pid)) if pid > 0 => Ok(pid as i32),
+            (Some(true), Some(pid)) if pid > 0 => Ok(Some(pid as i32)),
             _ => {
                 let said = self.complaint().await;
+                if said.contains("exec format error") {
+                    return Err(foreign(image));
+                }
                 let code = state.exit_code.unwrap_or_default();
                 Err(Error::Image {
                     image: image.name.clone(),
@@ -308,7 +350,7 @@ fn body(
 }
 
 /// Says why a container of an image could not be made or started.
-fn explain(image: &Image, what: &str, error: &bollard::errors::Error) -> Error {
+fn explain(image: &Image, what: &str, error: &Said) -> Error {
     let words = said(error);
     let bad = |why: &str, fix: &str| Error::Image {
         image: image.name.clone(),
@@ -320,11 +362,19 @@ fn explain(image: &Image, what: &str, error: &bollard::errors::Error) -> Error {
     } else if words.contains("executable file not found") {
         bad("it has no `python3`", "use one that has Python 3.9 or later on its search path")
     } else if words.contains("exec format error") {
-        bad("it is made for other processors", "use one for those of this machine")
+        foreign(image)
     } else if words.contains("bind source path does not exist") {
         elsewhere()
     } else {
         failed(what, error)
+    }
+}
+
+fn foreign(image: &Image) -> Error {
+    Error::Image {
+        image: image.name.clone(),
+        why: "it is made for other processors".to_owned(),
+        fix: "use one for those of this machine".to_owned(),
     }
 }
 
