@@ -15,6 +15,9 @@ use sswe_engine::sandbox::{self, Daemon, Image};
 use super::{Error, Fetch, unique};
 use crate::lock::is_path;
 
+#[cfg(test)]
+mod tests;
+
 /// The bytes that images may take on disk which we made.
 const BUDGET: u64 = 20 << 30;
 
@@ -136,14 +139,35 @@ impl Fetch {
 
     async fn pull(&self, daemon: &Daemon, name: &str, full: &str) -> Result<Image, Error> {
         if self.offline {
-            return Err(Error::Offline(format!("the image `{name}` is not in Docker")));
+            return Err(self.meant(name, Error::Offline(format!("the image `{name}` is not in Docker"))));
         }
-        daemon.pull(full).await?;
+        daemon.pull(full).await.map_err(|error| self.meant(name, error.into()))?;
         let lost = || Error::Refused(format!("the image `{name}` was pulled and is not there"));
         daemon.image(full).await?.ok_or_else(lost)
     }
 
+    /// Returns what is wrong with the name of an image that is nowhere: it may be a path that was written
+    /// like a name.
+    fn meant(&self, name: &str, otherwise: Error) -> Error {
+        let path = format!("./{name}");
+        match self.source(&path) {
+            Ok(source) => Error::Refused(format!(
+                "no image is called `{name}`, and there is a {} of that name: a path begins with `./`, so write \
+                 `image = \"{path}\"`",
+                match source {
+                    Source::Folder(_) => "folder with a `Dockerfile`",
+                    Source::Tar(_) | Source::Named(_) => "file",
+                }
+            )),
+            Err(_) => otherwise,
+        }
+    }
+
     async fn import(&self, daemon: &Daemon, tar: &Path, digest: &str) -> Result<Image, Error> {
+        // Made once more it would take the name, and leave the first one without any on the disk.
+        if daemon.image(&Daemon::name_of(digest)).await?.is_some() {
+            return self.made(daemon, digest).await;
+        }
         self.make_room(daemon, tar).await?;
         daemon.import(tar, digest).await?;
         self.made(daemon, digest).await
@@ -156,6 +180,9 @@ impl Fetch {
         context: &Temporary,
         digest: &str,
     ) -> Result<Image, Error> {
+        if daemon.image(&Daemon::name_of(digest)).await?.is_some() {
+            return self.made(daemon, digest).await;
+        }
         self.make_room(daemon, &context.0).await?;
         daemon.build(name, &context.0, digest).await?;
         self.made(daemon, digest).await
