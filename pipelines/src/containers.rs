@@ -34,13 +34,12 @@ impl Containers {
         if let Some(found) = known.get(image) {
             return Ok(found.clone());
         }
-        let Some((name, _)) = pins.images.iter().find(|(_, pin)| *pin == image) else {
-            return Err(Fault::Infra(format!(
-                "this repository was prepared in the image {image}, which nothing pins any more: build its `env` again"
-            )));
-        };
         let daemon = self.daemon.get_or_try_init(Daemon::connect).await.map_err(fault)?.clone();
-        let image_here = fetch.image(&daemon, name, image).await?;
+        let image_here = match pins.images.iter().find(|(_, pin)| *pin == image) {
+            Some((name, _)) => fetch.image(&daemon, name, image).await?,
+            // A task that is judged by itself comes without the lock of its build.
+            None => fetch.kept_image(&daemon, image).await?,
+        };
         let docker = Docker { daemon, image: image_here };
         let (python, library) = Python::inside(&docker).await.map_err(fault)?;
         let pin = PythonPin { version: python.version.clone(), library: library.to_string() };

@@ -211,6 +211,12 @@ impl Harness {
         Ok(report)
     }
 
+    /// Returns what isolates the code, and the interpreter there.
+    #[cfg(feature = "docker")]
+    pub(crate) fn place(&self) -> (Backend, Python) {
+        (self.backend.clone(), self.python.clone())
+    }
+
     /// Runs a command where the tests run.
     pub(crate) async fn run(&self, action: Action) -> Result<Outcome, sandbox::Error> {
         self.backend.run(action).await

@@ -13,7 +13,7 @@ use crate::artifact::{Env, Limits, Package, Suite, Tree};
 #[cfg(feature = "docker")]
 use crate::containers::Containers;
 use crate::fetch::Fetch;
-use crate::harness::{Ask, Bench, Harness, Report, Trouble};
+use crate::harness::{Ask, Backend, Bench, Harness, Report, Trouble};
 use crate::lock::{Pins, PythonPin};
 use crate::python::Python;
 use crate::shelf::{Shelf, Shelved, Wanted};
@@ -28,7 +28,7 @@ const DRAWS_FOR_EACH: u64 = 20;
 /// The stages of a curriculum, as the engine runs them.
 #[derive(Debug)]
 pub struct Pipeline {
-    tools: Tools,
+    pub(crate) tools: Tools,
 }
 
 /// What stages share while they run.
@@ -169,6 +169,15 @@ impl Tools {
         }
         let start = || async { Harness::new(python.clone(), jobs(), WARM) };
         Ok(self.harness.get_or_init(start).await)
+    }
+
+    /// Returns what a command runs in beside the tests of an environment, where that is a container.
+    pub(crate) async fn place(&self, env: &Env) -> Result<Option<(Backend, Python)>, Fault> {
+        let Some(image) = &env.image else { return Ok(None) };
+        #[cfg(feature = "docker")]
+        return Ok(Some(self.contained(env, image).await?.place()));
+        #[cfg(not(feature = "docker"))]
+        self.contained(env, image).await.map(|_| None)
     }
 
     #[cfg(not(feature = "docker"))]

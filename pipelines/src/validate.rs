@@ -108,12 +108,22 @@ impl Validation {
     }
 
     /// Returns what a Solver's sandbox has besides the view of a task.
-    pub fn around(&self, repo: &Repo) -> Result<Surroundings, String> {
-        Surroundings::of(repo, self.python.clone(), &self.fetch)
+    async fn around(&self, repo: &Repo) -> Result<Surroundings, String> {
+        let mut around = Surroundings::of(repo, self.python.clone(), &self.fetch)?;
+        if let Some(env) = &repo.env {
+            let place = self.pipeline.tools.place(env).await.map_err(|fault| match fault {
+                Fault::Failed(why) | Fault::Infra(why) | Fault::Offline(why) => why,
+                Fault::Lost(digest) => format!("{digest} is gone"),
+            });
+            if let Some((backend, python)) = place? {
+                (around.backend, around.python) = (backend, python);
+            }
+        }
+        Ok(around)
     }
 
     async fn leaks(&self, task: &Task, repo: &Repo, cards: &[Card]) -> Result<Vec<Finding>, String> {
-        let around = self.around(repo)?;
+        let around = self.around(repo).await?;
         let mut library = self.library.clone();
         for (seen, place) in around.packages_of(repo)? {
             library.add(&place, &seen);

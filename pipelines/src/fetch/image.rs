@@ -82,6 +82,21 @@ impl Fetch {
         Ok(Image { name: name.to_owned(), ..image })
     }
 
+    /// Returns a pinned image of which nobody knows what it is made of: it has to be here.
+    pub(crate) async fn kept_image(&self, daemon: &Daemon, pin: &str) -> Result<Image, Error> {
+        let made = daemon.image(&Daemon::name_of(pin)).await?;
+        let image = match made {
+            Some(made) => made,
+            None => daemon.image(pin).await?.ok_or_else(|| {
+                Error::Refused(format!(
+                    "the image {pin} is not in Docker any more: build the file whose lock pins it, which brings it back"
+                ))
+            })?,
+        };
+        self.note(pin);
+        Ok(image)
+    }
+
     async fn bring(
         &self,
         daemon: &Daemon,

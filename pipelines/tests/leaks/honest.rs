@@ -5,14 +5,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use sswe_cache::Digest;
 use sswe_pipelines::Python;
-use sswe_pipelines::artifact::{Card, Task};
+use sswe_pipelines::artifact::{Card, Task, encode};
 use sswe_pipelines::fetch::Fetch;
 use sswe_pipelines::leaks::{self, Answer, Library, words};
 use sswe_pipelines::rewriter::skill_md;
 use sswe_pipelines::validate::Validation;
 use sswe_pipelines::view;
 
+use crate::image::docker;
 use crate::support::{Built, Folder, sandboxes};
 
 const SEEDS: &[&str] = &[
@@ -130,5 +132,25 @@ fn cards_and_the_tasks_they_guide_give_nothing_away() {
         empty.fail_to_pass.clear();
         let judged = validation.judge(&empty, &repo, &[]).await;
         assert_eq!(judged.verdicts.last().unwrap().reason, "no test notices the bug", "{judged:#?}");
+
+        // The same where the repository was prepared in an image, which comes without a lock here.
+        let Some(docker) = docker().await else { return };
+        let (python, library) = Python::inside(&docker).await.unwrap();
+        let mut repo = repo;
+        let env = repo.env.as_mut().unwrap();
+        env.backend = "docker".into();
+        (env.python, env.library) = (python.version, library.to_string());
+        env.image = Some(docker.image.id.clone());
+        let mut contained = task.clone();
+        contained.repo = Digest::of(&encode(&repo)).to_string();
+        let judged = validation.judge(&contained, &repo, &cards).await;
+        assert!(judged.is_sound() && judged.verdicts.len() == 4, "{judged:#?}");
+        repo.env.as_mut().unwrap().image = Some(format!("sha256:{}", "0".repeat(64)));
+        contained.repo = Digest::of(&encode(&repo)).to_string();
+        let trouble = validation.judge(&contained, &repo, &cards).await.trouble.unwrap();
+        assert!(
+            trouble.contains("is not in Docker any more: build the file whose lock pins it"),
+            "{trouble}"
+        );
     });
 }

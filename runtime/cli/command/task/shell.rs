@@ -32,6 +32,11 @@ pub(super) fn run(id: &str, out: Option<&Path>, command: &[String]) -> Result<u8
     let trouble = |why: String| Failure::of(exit::STAGE_FAILED, why);
     let python = wait(Python::find("python3"))?.map_err(trouble)?;
     let around = Surroundings::of(&repo, python, &find::fetch(&store)).map_err(trouble)?;
+    if let Some(image) = repo.env.as_ref().and_then(|env| env.image.as_deref()) {
+        find::note(&format!(
+            "its tests run in a container of {image}: this shell shows the same files, with this machine's Python"
+        ));
+    }
     let folder = Temporary::new();
     write(&folder.0)?;
     let is_person = command.is_empty() && std::io::stdin().is_terminal();
