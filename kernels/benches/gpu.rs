@@ -114,7 +114,9 @@ fn whole() -> Result<(), Box<dyn Error>> {
     for dtype in [Dtype::F32, Dtype::Bf16] {
         let few = set("few", dtype, 2, 4096, 1);
         let opening = time(&few, &few, &[], Device::Cuda(0))?.0;
-        println!("align {dtype}, {ROWS} rows of {DIM}; to open a GPU and compile takes {opening:.2} s");
+        println!(
+            "align {dtype}, {ROWS} rows of {DIM}; to open the GPU once more and compile takes {opening:.2} s"
+        );
         let candidates = set("candidates", dtype, ROWS, DIM, 2);
         for (rows, strata) in [(1, 0), (40, 3)] {
             let exam = set("exam", Dtype::F32, rows, DIM, 3);

@@ -2,9 +2,9 @@
 
     python3 pipelines/benches/shares.py target/release/sswe RUN     (in the folder of a store)
 
-Work is the time of items, added up: what a stage waits for is not in it, and what an item asks of another
-(an attempt of its verdict) counts once, as the other's. Anchor: the attempts on the exam, by which a
-round's direction is found; without scoring they would not be made.
+Work is the time of items, added up, with the steps that an item is made of; what a stage waits for is not in
+it. The attempts on the exam are those by which a round's direction is found: without scoring they would not
+be made.
 """
 
 import collections

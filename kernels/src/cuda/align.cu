@@ -130,7 +130,8 @@ template <u32 APART, u32 NEXT, u32 HALF, u32 HELD, u32 WIDTH> __device__ void jo
     constexpr u32 left = here ? HELD / 2 : HELD;
 #pragma unroll
     for (u32 i = 0; i < left; ++i) {
-        const float other = here ? lanes[(i + left) % WIDTH] : __shfl_down_sync(0xffffffffu, lanes[i], HALF / NEXT);
+        const float other =
+            here ? lanes[(i + left) % WIDTH] : __shfl_down_sync(0xffffffffu, lanes[i], HALF / NEXT);
         lanes[i] = __fadd_rn(lanes[i], other);
     }
     if constexpr (HALF > 1) join<APART, NEXT, HALF / 2, left>(lanes);
@@ -148,7 +149,8 @@ __device__ void sums(const byte *rows, u64 count, u64 width, const float *direct
     constexpr u32 GROUP = LANES / WIDTH;
     constexpr u32 APART = DIRECTIONS == 1 ? 4 : 32;
     const u64 chunks = (width + CHUNK - 1) / CHUNK;
-    // 2^32 groups would be a hundred terabytes; to divide longer numbers takes as long as several steps.
+    // 2^32 groups would be terabytes of rows in one batch; to divide longer numbers takes as long as several
+    // steps.
     const u32 tiles = static_cast<u32>((count + ROWS - 1) / ROWS);
     const u32 item = blockIdx.x * (blockDim.x / GROUP) + threadIdx.x / GROUP;
     const u64 chunk = item / tiles;
